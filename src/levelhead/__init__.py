@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     **dict.fromkeys(("Model", "Sampling", "load_model"), "levelhead.models"),
-    **dict.fromkeys(
-        ("Example", "Image", "Prompt", "Reply", "Score", "Turn", "Verdict"), "levelhead.records"
-    ),
+    **dict.fromkeys(("Example", "Image", "Prompt", "Reply", "Score", "Turn", "Verdict"), "levelhead.records"),
 }
 
 __all__ = [

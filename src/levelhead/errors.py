@@ -26,7 +26,8 @@ class MissingExtraError(UsageError):
 
     def __init__(self, what: str, *, extra: str, module: str) -> None:
         super().__init__(
-            f'{what} need the module {module!r}, which is not installed. Run: pip install "levelhead[{extra}]"'
+            f"{what} need the module {module!r}, which is not installed. Run: pip install "
+            f'"levelhead[{extra}]"'
         )
 
 

@@ -1,7 +1,7 @@
 """The records that run through everything: an `Example` goes in, a `Reply` comes out, a `Verdict` follows.
 
-Text and pictures are one path: pictures are a field of the example and of the prompt, never a second class. This
-module knows nothing about models, files of results or metrics, and imports nothing heavy.
+Text and pictures are one path: pictures are a field of the example and of the prompt, never a second class.
+This module knows nothing about models, files of results or metrics, and imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -48,9 +48,8 @@ class Image:
         Raises:
             ImageError: If the file cannot be read.
         """
-        if self.data is not None:
-            return self.data
-        assert self.path is not None
+        if self.path is None:
+            return self.data or b""
         try:
             return self.path.read_bytes()
         except OSError as error:
@@ -81,7 +80,8 @@ class Image:
                 width, height = picture.size
                 if width * height > max_pixels:
                     raise ImageError(
-                        f"The picture {name} is {width} x {height}, which is {width * height:,} pixels; at most "
+                        f"The picture {name} is {width} x {height}, which is {width * height:,} pixels; at "
+                        "most "
                         f"{max_pixels:,} are decoded. Scale it down first."
                     )
                 return picture.convert("RGB")
@@ -89,7 +89,8 @@ class Image:
             raise ImageError(f"The picture {name} is too large to decode safely: {error}") from error
         except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
             raise ImageError(
-                f"The picture {name} is not one that can be decoded ({error}). Give a whole PNG, JPEG or WebP file."
+                f"The picture {name} is not one that can be decoded ({error}). Give a whole PNG, JPEG or "
+                "WebP file."
             ) from error
 
 
@@ -106,8 +107,8 @@ class Prompt:
     """What a model is asked.
 
     Attributes:
-        turns: The conversation so far. For a chat it goes through the model's chat template; the pictures stand in
-            the last user turn, before its text.
+        turns: The conversation so far. For a chat it goes through the model's chat template; the pictures
+            stand in the last user turn, before its text.
         images: The pictures.
         raw: If true, the texts of the turns are joined as they are and no template is applied (base models,
             few-shot completion prompts).
@@ -170,10 +171,11 @@ class Reply:
 
     Attributes:
         text: The answer, without special tokens and without the stop string.
-        finish_reason: `stop` at the end of turn or a stop string, `length` at the token limit, `content_filter` if
-            the server says so, `error` if this row alone failed (then `error` says why and `text` is empty).
-        log_probs: Natural-log probability of each emitted token of the text, the end-of-turn token left out; None
-            where the backend does not tell.
+        finish_reason: `stop` at the end of turn or a stop string, `length` at the token limit,
+            `content_filter` if the server says so, `error` if this row alone failed (then `error` says why
+            and `text` is empty).
+        log_probs: Natural-log probability of each emitted token of the text, the end-of-turn token left out;
+            None where the backend does not tell.
         seen: Text that the model's separate eyes found in the pictures (`+ocr`), else None.
         error: Why this row failed.
     """
@@ -199,7 +201,8 @@ class Score:
     """How probable a model finds a given continuation.
 
     Attributes:
-        log_probs: Natural-log probability of each token of the continuation, given the prompt and those before.
+        log_probs: Natural-log probability of each token of the continuation, given the prompt and those
+            before.
         error: Why this row failed; then `log_probs` is empty.
     """
 

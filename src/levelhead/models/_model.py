@@ -1,8 +1,8 @@
 """The contract of every backend: two abilities, each batch-first.
 
-This module knows nothing about torch, servers or files. A backend implements `iter_generate` and, where it can,
-`iter_score`; the list forms come for free. Results are yielded a finished batch at a time, in any order of batches, so that
-a caller can save each batch before the next one starts.
+This module knows nothing about torch, servers or files. A backend implements `iter_generate` and, where it
+can, `iter_score`; the list forms come for free. Results are yielded a finished batch at a time, in any order
+of batches, so that a caller can save each batch before the next one starts.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class Model(ABC):
 
     Attributes:
         name: What `load_model` was given; stands in reports.
-        fingerprint: Identity of the weights or of the server's model. Replies are cached under it, so it changes
-            whenever the answers may.
+        fingerprint: Identity of the weights or of the server's model. Replies are cached under it, so it
+            changes whenever the answers may.
         sees: Whether prompts may hold pictures.
         can_score: Whether `iter_score` works.
     """
@@ -156,6 +156,7 @@ def check_pictures(model: Model, prompts: Sequence[Prompt]) -> None:
     """Refuse pictures for a model that does not see."""
     if not model.sees and any(prompt.images for prompt in prompts):
         raise UsageError(
-            f"The model {model.name} cannot see, and a prompt holds a picture. Append +ocr to let it read the text in "
+            f"The model {model.name} cannot see, and a prompt holds a picture. Append +ocr to let it read "
+            "the text in "
             f"pictures ({model.name}+ocr), or choose a vision-language model."
         )

@@ -1,0 +1,161 @@
+"""What text and vision checkpoints share: finding, naming, precision, and the texts that prompts become."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from levelhead.errors import MissingExtraError, UsageError
+from levelhead.records import JSONValue, Prompt
+
+_WEIGHT_SUFFIXES = (".safetensors", ".bin", ".json", ".jinja", ".model", ".txt")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A transformers checkpoint, located and described, its weights not loaded yet.
+
+    Attributes:
+        name: What the user called it.
+        location: Folder or hub id that transformers loads from.
+        config: Its transformers configuration.
+        dtype: `float32` or `bfloat16`.
+        device: `cpu`, `cuda` or `mps`.
+        exact: Whether prompts are asked one at a time.
+    """
+
+    name: str
+    location: str
+    config: Any
+    dtype: str
+    device: str
+    exact: bool
+
+    @property
+    def is_vision(self) -> bool:
+        """Whether the checkpoint takes pictures."""
+        from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+
+        return self.config.model_type in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+
+    def fingerprint(self) -> str:
+        """Hash of all that answers depend on: weights, tokenizer, template, precision."""
+        from transformers.utils import cached_file
+
+        folder = Path(self.location)
+        if not folder.is_dir():
+            folder = Path(cached_file(self.location, "config.json")).parent
+        digest = hashlib.sha256(f"{self.dtype}/{self.exact}".encode())
+        for path in sorted(_weight_files(folder)):
+            digest.update(path.name.encode())
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()
+
+    def details(self) -> dict[str, JSONValue]:
+        """Facts for the manifest."""
+        import torch
+        import transformers
+
+        return {
+            "architecture": (self.config.architectures or [self.config.model_type])[0],
+            "device": self.device,
+            "dtype": self.dtype,
+            "exact": self.exact,
+            "torch": torch.__version__,
+            "torch_threads": torch.get_num_threads(),
+            "transformers": transformers.__version__,
+        }
+
+
+def locate(name: str, location: str, *, dtype: str, exact: bool, threads: int | None) -> Checkpoint:
+    """Find a checkpoint and settle how it will run.
+
+    Raises:
+        MissingExtraError: If torch or transformers is not installed.
+        UsageError: If there is no checkpoint at this place, or settings contradict each other.
+    """
+    try:
+        import torch
+        import transformers
+    except ImportError as error:
+        raise MissingExtraError("Local models", extra="local", module=error.name or "torch") from error
+    if exact and dtype == "bfloat16":
+        raise UsageError("Exact mode computes in float32; leave out the dtype bfloat16.")
+    if threads is not None:
+        torch.set_num_threads(threads)
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        config = transformers.AutoConfig.from_pretrained(location)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UsageError(
+            f"No transformers checkpoint can be loaded from {location!r}: {reason} Give a folder with a "
+            "config.json, or "
+            "the id of a hub model (hf:OWNER/NAME)."
+        ) from error
+    device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if exact:
+        dtype = "float32"
+    elif dtype == "auto":
+        dtype = "bfloat16" if device == "cuda" or _cpu_computes_bfloat16() else "float32"
+    return Checkpoint(name, location, config, dtype, device, exact)
+
+
+def load_weights(checkpoint: Checkpoint, auto_class: Any) -> Any:
+    """Load the weights through one of transformers' Auto classes, ready for inference."""
+    model = auto_class.from_pretrained(checkpoint.location, dtype=checkpoint.dtype)
+    return model.to(checkpoint.device).eval()
+
+
+def end_token_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Token ids that end a turn, from the generation settings, the model settings and the tokenizer."""
+    found: set[int] = set()
+    text_config = model.config.get_text_config()
+    for value in (model.generation_config.eos_token_id, text_config.eos_token_id, tokenizer.eos_token_id):
+        found.update(value if isinstance(value, list | tuple) else [] if value is None else [value])
+    return frozenset(found)
+
+
+def raw_text(prompt: Prompt) -> str:
+    """The text of a raw prompt."""
+    return "".join(turn.text for turn in prompt.turns)
+
+
+def require_template(owner: Any, name: str, prompts: Iterable[Prompt]) -> None:
+    """Refuse chat prompts for a tokenizer or processor that has no chat template."""
+    if owner.chat_template is None and any(not prompt.raw for prompt in prompts):
+        raise UsageError(
+            f"The model {name} has no chat template, so it cannot be asked as a chat (it is probably a base "
+            "model). Use an "
+            "instruction-tuned checkpoint, put a chat_template.jinja into its folder, or ask with raw "
+            "prompts."
+        )
+
+
+def cut_at_stop(text: str, stops: tuple[str, ...]) -> str:
+    """The text before the first stop string."""
+    places = [place for stop in stops if (place := text.find(stop)) >= 0]
+    return text[: min(places)] if places else text
+
+
+def tokens_before(tokenizer: Any, tokens: list[int], text: str) -> int:
+    """How many of the tokens it takes to write `text`, a beginning of what they decode to."""
+    for count in range(len(tokens), 0, -1):
+        if len(tokenizer.decode(tokens[: count - 1], skip_special_tokens=True)) < len(text):
+            return count
+    return 0
+
+
+def _cpu_computes_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 in hardware; else it is much slower than float32."""
+    flags = Path("/proc/cpuinfo")
+    return flags.is_file() and any(flag in flags.read_text() for flag in ("avx512_bf16", "amx_bf16"))
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_file() and path.suffix in _WEIGHT_SUFFIXES]

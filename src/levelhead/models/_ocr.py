@@ -1,0 +1,181 @@
+"""Eyes for a text-only model: the words in a picture are read by OCR and put into the prompt.
+
+The pair is a real multimodal system: it reads typographic pictures and can be fooled by them. It sees nothing
+but words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Any
+
+from levelhead.errors import ImageError, MissingExtraError, UsageError
+from levelhead.models._model import Model, Sampling, check_pairs
+from levelhead.records import Image, JSONValue, Prompt, Reply, Score, Turn
+
+_LONGEST_SIDE = 320
+"""Pictures are read at this size, in pixels. RapidOCR's own default enlarges every picture to 736 and takes
+three times as long to read the same words of poster size."""
+_FORMAT = 1
+"""Raised when the wording below changes, since the answers change with it."""
+
+
+class TextReader:
+    """Reads the words in pictures with RapidOCR, whose models come inside its package.
+
+    Args:
+        workers: Pictures read at once, one processor core each.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        try:
+            from rapidocr import RapidOCR
+        except ImportError as error:
+            raise MissingExtraError(
+                "Eyes for text-only models (+ocr)", extra="ocr", module=error.name or "rapidocr"
+            ) from error
+        self._workers = workers or len(os.sched_getaffinity(0))
+        self._engine: Any = RapidOCR(
+            params={
+                "Global.log_level": "error",
+                "Global.use_cls": False,  # no picture here is upside down
+                "Det.limit_type": "max",
+                "Det.limit_side_len": _LONGEST_SIDE,
+                "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+                "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+            }
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of the reader: its version and settings."""
+        return f"rapidocr-{version('rapidocr')}-{_LONGEST_SIDE}"
+
+    def read(self, images: Sequence[Image]) -> list[str | ImageError]:
+        """The words in each picture in reading order, joined by spaces; "" where there are none.
+
+        A picture that cannot be decoded gives its error instead; the others are read all the same.
+        """
+        distinct: dict[str, Image] = {}
+        keys: list[str | ImageError] = []
+        for image in images:
+            try:
+                keys.append(key := image.sha256())
+                distinct.setdefault(key, image)
+            except ImageError as error:
+                keys.append(error)
+        with ThreadPoolExecutor(self._workers) as pool:
+            texts = dict(zip(distinct, pool.map(self._read_one, distinct.values()), strict=True))
+        return [key if isinstance(key, ImageError) else texts[key] for key in keys]
+
+    def _read_one(self, image: Image) -> str | ImageError:
+        import numpy as np
+
+        try:
+            pixels = np.asarray(image.decode())[:, :, ::-1]  # RapidOCR takes BGR
+        except ImageError as error:
+            return error
+        return " ".join(self._engine(pixels).txts or ())
+
+
+class OCRModel(Model):
+    """A text-only model with eyes that read.
+
+    Args:
+        model: The text model.
+        reader: The eyes; a new `TextReader` by default.
+
+    Raises:
+        UsageError: If the model sees by itself.
+    """
+
+    sees = True
+
+    def __init__(self, model: Model, reader: TextReader | None = None) -> None:
+        if model.sees and not model.name.startswith("openai:"):
+            raise UsageError(f"The model {model.name} sees by itself; leave out +ocr.")
+        self._model = model
+        self._reader = reader or TextReader()
+        self.name = f"{model.name}+ocr"
+        self.fingerprint = hashlib.sha256(
+            f"{model.fingerprint}/{self._reader.fingerprint}/{_FORMAT}".encode()
+        ).hexdigest()
+
+    @property
+    def can_score(self) -> bool:  # type: ignore[override]  # the model behind may learn it late
+        """Whether the model behind can score."""
+        return self._model.can_score
+
+    @property
+    def details(self) -> Mapping[str, JSONValue]:
+        return {**self._model.details, "eyes": self._reader.fingerprint}
+
+    def iter_generate(
+        self, prompts: Sequence[Prompt], sampling: Sampling
+    ) -> Iterator[list[tuple[int, list[Reply]]]]:
+        texts, seen, failed = self._read_prompts(prompts)
+        if failed:
+            yield [(index, [Reply.failed(why)] * sampling.n) for index, why in failed.items()]
+        sound = [index for index in range(len(prompts)) if index not in failed]
+        for batch in self._model.iter_generate([texts[index] for index in sound], sampling):
+            yield [
+                (sound[place], [replace(reply, seen=seen[sound[place]]) for reply in replies])
+                for place, replies in batch
+            ]
+
+    def iter_score(
+        self, prompts: Sequence[Prompt], continuations: Sequence[str]
+    ) -> Iterator[list[tuple[int, Score]]]:
+        check_pairs(prompts, continuations)
+        texts, _, failed = self._read_prompts(prompts)
+        if failed:
+            yield [(index, Score((), why)) for index, why in failed.items()]
+        sound = [index for index in range(len(prompts)) if index not in failed]
+        for batch in self._model.iter_score(
+            [texts[index] for index in sound], [continuations[index] for index in sound]
+        ):
+            yield [(sound[place], score) for place, score in batch]
+
+    def close(self) -> None:
+        self._model.close()
+
+    def _read_prompts(
+        self, prompts: Sequence[Prompt]
+    ) -> tuple[list[Prompt], list[str | None], dict[int, str]]:
+        """Replace pictures by their words.
+
+        Returns:
+            The prompts without pictures, what was seen for each (None without a picture), and why rows
+            failed.
+        """
+        found = iter(self._reader.read([image for prompt in prompts for image in prompt.images]))
+        texts: list[Prompt] = []
+        seen: list[str | None] = []
+        failed: dict[int, str] = {}
+        for index, prompt in enumerate(prompts):
+            words: list[str] = []
+            for _ in prompt.images:
+                one = next(found)
+                if isinstance(one, ImageError):
+                    failed[index] = str(one)
+                else:
+                    words.append(one)
+            texts.append(_describe(prompt, words) if words else replace(prompt, images=()))
+            seen.append(" / ".join(words) if words else None)
+        return texts, seen, failed
+
+
+def _describe(prompt: Prompt, words: Sequence[str]) -> Prompt:
+    """Put what the pictures say before the last user turn, where a vision model would see them."""
+    sights = "\n".join(
+        f'The picture shows the text: "{one}"' if one else "The picture shows no text." for one in words
+    )
+    last = max(index for index, turn in enumerate(prompt.turns) if turn.role == "user")
+    turns = list(prompt.turns)
+    turns[last] = Turn("user", f"{sights}\n\n{turns[last].text}")
+    return Prompt(tuple(turns), raw=prompt.raw)

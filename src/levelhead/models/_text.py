@@ -1,0 +1,150 @@
+"""Text models on transformers: prompts to token rows, batches through the decoder, tokens back to text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from levelhead.models._batching import plan_batches
+from levelhead.models._checkpoint import (
+    Checkpoint,
+    cut_at_stop,
+    end_token_ids,
+    load_weights,
+    raw_text,
+    require_template,
+    tokens_before,
+)
+from levelhead.models._decode import Decoder, Emitted
+from levelhead.models._model import Model, Sampling, check_pairs, check_pictures
+from levelhead.records import JSONValue, Prompt, Reply, Score
+
+_BATCH_TOKENS = 8192
+"""Largest padded batch in tokens, answers included. Past it a CPU gains no more."""
+_BATCH_ROWS = 64
+
+
+class TextModel(Model):
+    """A causal language model that sees text only."""
+
+    sees = False
+    can_score = True
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        import transformers
+
+        self.name = checkpoint.name
+        self.fingerprint = checkpoint.fingerprint()
+        self._checkpoint = checkpoint
+        self._tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint.location)
+        self._model = load_weights(checkpoint, transformers.AutoModelForCausalLM)
+        self._decoder = Decoder(self._model, end_token_ids(self._model, self._tokenizer))
+        self._context = int(getattr(checkpoint.config, "max_position_embeddings", 0) or 1 << 30)
+        self._batch_rows = 1 if checkpoint.exact else _BATCH_ROWS
+
+    @property
+    def details(self) -> Mapping[str, JSONValue]:
+        return {**self._checkpoint.details(), "batch_rows": self._batch_rows, "batch_tokens": _BATCH_TOKENS}
+
+    def iter_generate(
+        self, prompts: Sequence[Prompt], sampling: Sampling
+    ) -> Iterator[list[tuple[int, list[Reply]]]]:
+        check_pictures(self, prompts)
+        rows = self._prompt_rows(prompts)
+        room = sampling.max_new_tokens
+        fitting = [index for index, row in enumerate(rows) if len(row) + room <= self._context]
+        if len(fitting) < len(rows):
+            left_out = sorted(set(range(len(rows))) - set(fitting))
+            yield [(index, [self._too_long(len(rows[index]), room)] * sampling.n) for index in left_out]
+        lengths = [(len(rows[index]) + room) * sampling.n for index in fitting]
+        for places in plan_batches(lengths, max_tokens=_BATCH_TOKENS, max_rows=self._rows_of(sampling)):
+            batch = [fitting[place] for place in places]
+            emitted = self._decoder.decode([rows[index] for index in batch], sampling, self._stops(sampling))
+            yield [
+                (index, [self._reply(row, sampling) for row in samples])
+                for index, samples in zip(batch, emitted, strict=True)
+            ]
+
+    def iter_score(
+        self, prompts: Sequence[Prompt], continuations: Sequence[str]
+    ) -> Iterator[list[tuple[int, Score]]]:
+        check_pairs(prompts, continuations)
+        check_pictures(self, prompts)
+        rows, lengths = self._scored_rows(prompts, continuations)
+        fitting = [index for index, row in enumerate(rows) if len(row) <= self._context]
+        if len(fitting) < len(rows):
+            left_out = sorted(set(range(len(rows))) - set(fitting))
+            yield [(index, Score((), self._too_long(len(rows[index]), 0).error)) for index in left_out]
+        sizes = [len(rows[index]) for index in fitting]
+        for places in plan_batches(sizes, max_tokens=_BATCH_TOKENS, max_rows=self._batch_rows):
+            batch = [fitting[place] for place in places]
+            scores = self._decoder.score(
+                [rows[index] for index in batch], [lengths[index] for index in batch]
+            )
+            yield [(index, Score(tuple(score))) for index, score in zip(batch, scores, strict=True)]
+
+    def _rows_of(self, sampling: Sampling) -> int:
+        return max(1, self._batch_rows // sampling.n)
+
+    def _texts(self, prompts: Sequence[Prompt]) -> list[str]:
+        require_template(self._tokenizer, self.name, prompts)
+        return [
+            raw_text(prompt)
+            if prompt.raw
+            else self._tokenizer.apply_chat_template(
+                [{"role": turn.role, "content": turn.text} for turn in prompt.turns],
+                tokenize=False,
+                add_generation_prompt=True,
+            )
+            for prompt in prompts
+        ]
+
+    def _token_rows(self, texts: Sequence[str], prompts: Sequence[Prompt]) -> list[list[int]]:
+        # A template writes the special tokens itself; a raw prompt gets those the tokenizer wants.
+        return [
+            self._tokenizer(text, add_special_tokens=prompt.raw)["input_ids"]
+            for text, prompt in zip(texts, prompts, strict=True)
+        ]
+
+    def _prompt_rows(self, prompts: Sequence[Prompt]) -> list[list[int]]:
+        return self._token_rows(self._texts(prompts), prompts)
+
+    def _scored_rows(
+        self, prompts: Sequence[Prompt], continuations: Sequence[str]
+    ) -> tuple[list[list[int]], list[int]]:
+        """Token rows of prompt and continuation, and how many of the last tokens are the continuation."""
+        texts = self._texts(prompts)
+        heads = self._token_rows(texts, prompts)
+        wholes = self._token_rows([a + b for a, b in zip(texts, continuations, strict=True)], prompts)
+        rows, lengths = [], []
+        for head, whole, continuation in zip(heads, wholes, continuations, strict=True):
+            # Where the seam falls inside a token of the whole, the continuation is tokenized by itself, as
+            # the model would have to write it.
+            own = (
+                whole[len(head) :]
+                if whole[: len(head)] == head and len(whole) > len(head)
+                else self._tokenizer(continuation, add_special_tokens=False)["input_ids"]
+            )
+            rows.append([*head, *own])
+            lengths.append(len(own))
+        return rows, lengths
+
+    def _stops(self, sampling: Sampling) -> Any:
+        if not sampling.stop:
+            return lambda tokens: False
+        decode = self._tokenizer.decode
+        return lambda tokens: any(stop in decode(tokens, skip_special_tokens=True) for stop in sampling.stop)
+
+    def _reply(self, emitted: Emitted, sampling: Sampling) -> Reply:
+        whole = self._tokenizer.decode(emitted.tokens, skip_special_tokens=True)
+        text = cut_at_stop(whole, sampling.stop)
+        log_probs = emitted.log_probs
+        if text != whole:
+            log_probs = log_probs[: tokens_before(self._tokenizer, emitted.tokens, text)]
+        return Reply(text, "stop" if emitted.ended else "length", tuple(log_probs))
+
+    def _too_long(self, tokens: int, room: int) -> Reply:
+        return Reply.failed(
+            f"The prompt has {tokens} tokens and {room} are kept for the answer; the model {self.name} holds "
+            f"{self._context}. Shorten the prompt or lower max_new_tokens."
+        )
