@@ -1,0 +1,83 @@
+"""Do 95% intervals hold the truth 95% of the time? Simulated, where the truth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from levelhead.metrics import Estimate, difference, mean, proportion
+
+pytestmark = pytest.mark.slow
+
+RUNS = 1000
+PICTURES = 5
+
+
+def share_that_holds(estimates: list[Estimate], truth: float) -> float:
+    return float(np.mean([estimate.low <= truth <= estimate.high for estimate in estimates]))
+
+
+def draw_questions(generator: np.random.Generator, count: int, rate: float, alike: float) -> np.ndarray:
+    """Hits of shape (questions, pictures) whose correlation within a question is `alike`."""
+    spread = (1 - alike) / alike
+    rates = generator.beta(rate * spread, (1 - rate) * spread, size=count)
+    return generator.random((count, PICTURES)) < rates[:, None]
+
+
+@pytest.mark.parametrize(("rows", "rate"), [(16, 0.1), (16, 0.5), (80, 0.03), (208, 0.9)])
+def test_wilson_holds_the_rate_of_independent_rows(rows: int, rate: float) -> None:
+    generator = np.random.default_rng(0)
+    estimates = [proportion(generator.random(rows) < rate) for _ in range(RUNS)]
+    assert 0.92 <= share_that_holds(estimates, rate) <= 0.985
+
+
+@pytest.mark.parametrize(
+    ("count", "rate", "least"),
+    # With few questions a percentile bootstrap is somewhat too narrow, most of all near 0 and 1.
+    [(208, 0.8, 0.93), (40, 0.5, 0.92), (16, 0.5, 0.89), (16, 0.9, 0.86)],
+)
+def test_the_clustered_interval_holds_the_rate(count: int, rate: float, least: float) -> None:
+    generator = np.random.default_rng(1)
+    names = np.repeat(np.arange(count), PICTURES)
+    drawn = [draw_questions(generator, count, rate, alike=0.4).ravel() for _ in range(RUNS)]
+    estimates = [proportion(hits, clusters=names, resamples=500) for hits in drawn]
+    assert least <= share_that_holds(estimates, rate) <= 0.97
+
+
+def test_taking_pictures_of_a_question_for_independent_misses_the_rate_too_often() -> None:
+    generator = np.random.default_rng(1)
+    drawn = [draw_questions(generator, 208, 0.5, alike=0.4).ravel() for _ in range(RUNS)]
+    assert share_that_holds([proportion(hits) for hits in drawn], 0.5) < 0.85
+
+
+def test_an_almost_certain_model_is_not_called_certain() -> None:
+    # Pictures of a question fare alike, and most samples hold no miss: a bootstrap alone would give [1, 1].
+    generator = np.random.default_rng(2)
+    names = np.repeat(np.arange(16), PICTURES)
+    drawn = [np.repeat(generator.random(16) < 0.98, PICTURES) for _ in range(RUNS)]
+    estimates = [proportion(hits, clusters=names, resamples=500) for hits in drawn]
+    assert share_that_holds(estimates, 0.98) >= 0.95
+
+
+def test_the_clustered_interval_holds_the_mean() -> None:
+    generator = np.random.default_rng(3)
+    names = np.repeat(np.arange(60), PICTURES)
+    estimates = []
+    for _ in range(RUNS):
+        values = generator.normal(-1.0, 1.0, size=(60, 1)) + generator.normal(0.0, 1.0, size=(60, PICTURES))
+        estimates.append(mean(values.ravel(), clusters=names, resamples=500))
+    assert 0.92 <= share_that_holds(estimates, -1.0) <= 0.97
+
+
+def test_the_interval_of_a_difference_holds_the_difference() -> None:
+    generator = np.random.default_rng(4)
+    names, pictures = np.arange(100), np.repeat(np.arange(100), PICTURES)
+    estimates = []
+    for _ in range(RUNS):
+        easy = generator.random(100)  # how easy a question is, for both sides
+        without = generator.random(100) < easy
+        wrong = generator.random((100, PICTURES)) < 0.6 * easy[:, None]
+        estimates.append(
+            difference(without, wrong.ravel(), clusters_a=names, clusters_b=pictures, resamples=500)
+        )
+    assert 0.92 <= share_that_holds(estimates, 0.5 - 0.3) <= 0.975
