@@ -284,6 +284,12 @@ def test_neither_the_order_of_rows_nor_the_names_of_clusters_change_a_mean(
     assert moved.to_json() == expected.to_json()
 
 
+def test_the_order_of_rows_does_not_reach_the_rounding_of_a_mean() -> None:
+    values, clusters = [0.1, 0.2, 0.3, 5.0], ["p", "p", "p", "q"]
+    assert (values[0] + values[1]) + values[2] != (values[2] + values[1]) + values[0]
+    assert mean(values[::-1], clusters=clusters[::-1]) == mean(values, clusters=clusters)
+
+
 @settings(deadline=None)
 @given(a=ROWS, b=ROWS, shuffle=st.randoms(use_true_random=False))
 def test_neither_the_order_of_rows_nor_the_names_of_questions_change_a_difference(

@@ -84,7 +84,7 @@ def newcombe(rate_a: float, total_a: int, rate_b: float, total_b: int, level: fl
     gap = rate_a - rate_b
     low = gap - math.hypot(rate_a - low_a, high_b - rate_b)
     high = gap + math.hypot(high_a - rate_a, rate_b - low_b)
-    return max(low, -1.0), min(high, 1.0)
+    return max(low, -1.0), min(high, 1.0)  # past either by rounding alone
 
 
 def check_level(level: float) -> None:
