@@ -1,0 +1,12 @@
+"""The report: a run folder in, one self-contained HTML page out.
+
+The page is a frame with one section per suite. To add a suite, write a module that builds a plain view of its
+rows and numbers, a template of the suite's name that renders the view, and name the suite in `_page.py`.
+"""
+
+from __future__ import annotations
+
+from levelhead.report._headline import illusion_headline
+from levelhead.report._page import render
+
+__all__ = ["illusion_headline", "render"]

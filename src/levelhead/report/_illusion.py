@@ -1,0 +1,225 @@
+"""The illusion suite's section: its rows and numbers as a plain view that the template renders.
+
+What stands here decides what is shown and how it is called; `templates/illusion.html.j2` decides where.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from levelhead.records import Verdict
+from levelhead.report._figures import Figure
+from levelhead.report._gallery import Gallery, gallery
+from levelhead.report._headline import Headline, describe_illusion
+from levelhead.report._rows import CONDITION_NAMES, VERDICT_NAMES, Condition, IllusionRow, illusion_rows
+from levelhead.running import Run
+
+_VERDICT_ORDER = tuple(VERDICT_NAMES)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a stacked bar.
+
+    Attributes:
+        key: Names its color: a verdict, or `correct`, `pictured`, `other` for the fates of right answers.
+        label: What it stands for.
+        start: Where it begins, a share in [0, 1].
+        share: How long it is, a share in [0, 1].
+        text: Its length in words.
+        count: How many answers it stands for, if it is a count.
+    """
+
+    key: str
+    label: str
+    start: float
+    share: float
+    text: str
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionLine:
+    """Accuracy under one condition, by our rule and by the paper's."""
+
+    key: Condition
+    label: str
+    accuracy: Figure
+    paper_accuracy: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A difference between conditions: its size, what it means, and its name with interval."""
+
+    size: str
+    meaning: str
+    term: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLine:
+    """One line of a table by category or by kind of picture."""
+
+    label: str
+    questions: int
+    without: Figure
+    spurious: Figure
+    flip_rate: Figure
+    adoption_rate: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """All answers under one condition, sorted by verdict; `segments` follow the order of the verdicts."""
+
+    key: Condition
+    label: str
+    total: int
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IllusionView:
+    """Everything the template of this section shows."""
+
+    headline: Headline
+    fates: tuple[Segment, ...]
+    conditions: tuple[ConditionLine, ...]
+    gaps: tuple[Gap, ...]
+    categories: tuple[GroupLine, ...]
+    kinds: tuple[GroupLine, ...]
+    tallies: tuple[Tally, ...]
+    gallery: Gallery
+    rule_disagreement: Figure
+    has_paper_rule: bool
+    verdict_names: tuple[tuple[str, str], ...]
+    condition_names: tuple[tuple[str, str], ...]
+
+
+def illusion_view(run: Run) -> IllusionView | None:
+    """The view of a run, or None if the run did not ask this suite.
+
+    Raises:
+        RunFolderError: If a row lacks what the page needs.
+    """
+    numbers = run.summary.get("illusion")
+    if not numbers:
+        return None
+    rows = illusion_rows(run)
+    conditions = _conditions(numbers)
+    return IllusionView(
+        headline=describe_illusion(numbers),
+        fates=_fates(numbers),
+        conditions=conditions,
+        gaps=_gaps(numbers),
+        categories=_groups(numbers.get("by_category") or {}),
+        kinds=_groups(numbers.get("by_kind") or {}),
+        tallies=_tallies(rows),
+        gallery=gallery(rows, run.path),
+        rule_disagreement=Figure.read(numbers, "rule_disagreement"),
+        has_paper_rule=any(line.paper_accuracy.value is not None for line in conditions),
+        verdict_names=tuple((verdict.value, name) for verdict, name in VERDICT_NAMES.items()),
+        condition_names=tuple(CONDITION_NAMES.items()),
+    )
+
+
+def _fates(numbers: Mapping[str, Any]) -> tuple[Segment, ...]:
+    """What becomes of right answers when the picture is wrong: three shares that sum to one."""
+    flip, adoption = (Figure.read(numbers, name).value for name in ("flip_rate", "adoption_rate"))
+    if flip is None or adoption is None:
+        return ()
+    shares = (
+        ("correct", "stay right", 1 - flip),
+        ("pictured", "become the pictured answer", adoption),
+        ("other", "become something else", max(0.0, flip - adoption)),
+    )
+    segments, start = [], 0.0
+    for key, label, share in shares:
+        segments.append(Segment(key, label, start, share, Figure(share).percent))
+        start += share
+    return tuple(segments)
+
+
+def _conditions(numbers: Mapping[str, Any]) -> tuple[ConditionLine, ...]:
+    paper = numbers.get("paper") or {}
+    lines = (
+        ConditionLine(key, label, Figure.read(numbers, f"acc_{key}"), Figure.read(paper, f"acc_{key}"))
+        for key, label in CONDITION_NAMES.items()
+    )
+    return tuple(line for line in lines if line.accuracy.n or line.accuracy.value is not None)
+
+
+def _gaps(numbers: Mapping[str, Any]) -> tuple[Gap, ...]:
+    """The differences between conditions, those that were measured."""
+    harm, help_, drop, shift = (
+        Figure.read(numbers, name) for name in ("harm_gap", "help_gap", "acc_drop", "confidence_shift")
+    )
+    gaps = (
+        (harm, f"{_verb(harm, 'lost to', 'gained by')} a wrong picture, against none", "harm gap"),
+        (help_, f"{_verb(help_, 'gained by', 'lost to')} a right picture, against none", "help gap"),
+        (drop, f"{_verb(drop, 'fewer', 'more')} with a wrong picture than with a right one", "AccDrop"),
+    )
+    lines = [
+        Gap(gap.points, meaning, _term(name, gap.points_interval))
+        for gap, meaning, name in gaps
+        if gap.value is not None
+    ]
+    if shift.value is not None:
+        meaning = "change of the log-odds of the right over the pictured answer, by a wrong picture"
+        lines.append(Gap(f"{shift.decimal} nats", meaning, _term("confidence shift", shift.decimal_interval)))
+    return tuple(lines)
+
+
+def _verb(gap: Figure, positive: str, negative: str) -> str:
+    return negative if gap.value is not None and gap.value < 0 else positive
+
+
+def _term(name: str, interval: str) -> str:
+    return f"{name}, 95% interval {interval}" if interval else name
+
+
+def _groups(groups: Mapping[str, Mapping[str, Any]]) -> tuple[GroupLine, ...]:
+    """Lines of a table, the most misled first, the unmeasured last."""
+    lines = [
+        GroupLine(
+            label=label,
+            questions=Figure.read(numbers, "acc_none").n,
+            without=Figure.read(numbers, "acc_none"),
+            spurious=Figure.read(numbers, "acc_spurious"),
+            flip_rate=Figure.read(numbers, "flip_rate"),
+            adoption_rate=Figure.read(numbers, "adoption_rate"),
+        )
+        for label, numbers in groups.items()
+    ]
+    return tuple(sorted(lines, key=lambda line: (-_or(line.flip_rate.value, -1.0), line.label)))
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+def _tallies(rows: Sequence[IllusionRow]) -> tuple[Tally, ...]:
+    counts: Counter[tuple[Condition, Verdict]] = Counter((row.condition, row.verdict) for row in rows)
+    tallies = []
+    for key, label in CONDITION_NAMES.items():
+        total = sum(counts[key, verdict] for verdict in _VERDICT_ORDER)
+        if total:
+            tallies.append(Tally(key, label, total, _segments(key, counts, total)))
+    return tuple(tallies)
+
+
+def _segments(
+    condition: Condition, counts: Counter[tuple[Condition, Verdict]], total: int
+) -> tuple[Segment, ...]:
+    segments, start = [], 0.0
+    for verdict in _VERDICT_ORDER:
+        count = counts[condition, verdict]
+        share = count / total
+        name = VERDICT_NAMES[verdict]
+        segments.append(Segment(verdict.value, name, start, share, Figure(share).percent, count))
+        start += share
+    return tuple(segments)

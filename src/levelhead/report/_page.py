@@ -1,0 +1,98 @@
+"""The page frame: one self-contained file that holds the sections of all suites of a run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from levelhead.errors import RunFolderError
+from levelhead.report._illusion import illusion_view
+from levelhead.running import Run, read_run
+
+_STYLES = ("page.css", "gallery.css")
+_SCRIPTS = ("page.js", "gallery.js")
+
+
+def render(run_folder: Path) -> Path:
+    """Write `report.html` from the other files of a finished run folder, and from nothing else.
+
+    The page loads nothing: styles, scripts and pictures stand in the file, and its content security policy
+    forbids every request. What a model said is untrusted text and is escaped everywhere.
+
+    Args:
+        run_folder: Holds `manifest.json`, `rows.jsonl` and `summary.json`.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        UsageError: If the folder is no run folder.
+        RunFolderError: If the run has not finished or is damaged, holds no suite that can be shown, or the page
+            cannot be written.
+    """
+    run = read_run(run_folder)
+    page = _environment().get_template("page.html.j2").render(_content(run))
+    path = run_folder / "report.html"
+    unfinished = run_folder / "report.html.unfinished"
+    try:
+        # Half a surrogate pair in a name cannot be encoded; a question mark stands in for it.
+        unfinished.write_bytes(page.encode("utf-8", errors="replace"))
+        unfinished.replace(path)
+    except OSError as error:
+        raise RunFolderError(f"{path} cannot be written: {error.strerror}.") from error
+    return path
+
+
+def _content(run: Run) -> dict[str, Any]:
+    sections = {name: view for name, view in {"illusion": illusion_view(run)}.items() if view is not None}
+    if not sections:
+        raise RunFolderError(
+            f"{run.path / 'summary.json'} holds no suite that can be shown (looked for: illusion). Run "
+            "`levelhead measure MODEL --suite illusion` with this folder as --out."
+        )
+    style, script = (_assets(names) for names in (_STYLES, _SCRIPTS))
+    manifest = run.manifest
+    return {
+        "sections": sections,
+        "model": manifest.model.name,
+        "date": _day(manifest.finished or manifest.created),
+        "manifest": manifest.model_dump(mode="json", by_alias=True),
+        "style": style,
+        "script": script,
+        "policy": (
+            f"default-src 'none'; img-src data:; style-src {_allow(style)}; script-src {_allow(script)}; "
+            "base-uri 'none'; form-action 'none'"
+        ),
+    }
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("levelhead.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _assets(names: tuple[str, ...]) -> Markup:
+    folder = files("levelhead.report") / "assets"
+    # Safe: these files are ours, and hold no text of a model.
+    return Markup("\n".join((folder / name).read_text(encoding="utf-8") for name in names))  # noqa: S704
+
+
+def _allow(source: Markup) -> str:
+    """The content security policy's name for one inline style or script."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode('ascii')}'"
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.day} {moment:%B %Y}"
