@@ -86,7 +86,9 @@ class Image:
                     )
                 return picture.convert("RGB")
         except PILImage.DecompressionBombError as error:
-            raise ImageError(f"The picture {name} is too large to decode safely: {error}") from error
+            raise ImageError(
+                f"The picture {name} is too large to decode: {error} Scale it down first."
+            ) from error
         except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
             raise ImageError(
                 f"The picture {name} is not one that can be decoded ({error}). Give a whole PNG, JPEG or "

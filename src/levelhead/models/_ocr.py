@@ -165,12 +165,12 @@ class OCRModel(Model):
                     failed[index] = str(one)
                 else:
                     words.append(one)
-            texts.append(_describe(prompt, words) if words else replace(prompt, images=()))
+            texts.append(describe_pictures(prompt, words) if words else replace(prompt, images=()))
             seen.append(" / ".join(words) if words else None)
         return texts, seen, failed
 
 
-def _describe(prompt: Prompt, words: Sequence[str]) -> Prompt:
+def describe_pictures(prompt: Prompt, words: Sequence[str]) -> Prompt:
     """Put what the pictures say before the last user turn, where a vision model would see them."""
     sights = "\n".join(
         f'The picture shows the text: "{one}"' if one else "The picture shows no text." for one in words

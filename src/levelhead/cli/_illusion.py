@@ -1,0 +1,85 @@
+"""levelhead illusion: build the set of questions and pictures, run a model on it, check a question bank."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from levelhead.cli import _options as options
+
+app = typer.Typer(
+    help="How often a related but wrong picture makes a model name what it sees (CorrelationQA).",
+    no_args_is_help=True,
+)
+
+Bank = Annotated[
+    Path | None,
+    typer.Option("--bank", help="Own question file (JSONL) or folder of them. [default: the built-in bank]"),
+]
+
+
+@app.command()
+def build(
+    out: options.Out,
+    questions: Annotated[
+        int | None, typer.Option("--questions", min=1, help="How many questions, spread over the categories.")
+    ] = None,
+    kinds: Annotated[
+        str, typer.Option("--kinds", help="Kinds of pictures, separated by commas.")
+    ] = "typographic",
+    seed: options.Seed = 0,
+    bank: Bank = None,
+) -> None:
+    """Draw the pictures and write the set as an ImageFolder: metadata.jsonl and image files."""
+    from levelhead.illusion import build as build_set
+    from levelhead.illusion import load_questions, select
+    from levelhead.running import choose_style, show_progress
+
+    chosen = select(load_questions(bank), questions)
+    names = tuple(kind.strip() for kind in kinds.split(","))
+    with show_progress("drawing", total=len(chosen), held=0, style=choose_style()) as advance:
+        report = build_set(chosen, out, kinds=names, seed=seed, advance=advance)
+    typer.echo(report)
+
+
+@app.command()
+def run(
+    model: options.ModelName,
+    data: Annotated[Path, typer.Option("--data", help="A set made by illusion build.", show_default=False)],
+    out: options.Out,
+    limit: options.Limit = None,
+    mode: options.ModeOption = options.Mode.CORRECTED,
+    no_shift: options.NoShift = False,
+    dtype: options.DType = options.DTypeName.AUTO,
+    exact: options.Exact = False,
+    threads: options.Threads = None,
+    concurrency: options.Concurrency = 16,
+) -> None:
+    """Ask a model every question without a picture, with a blank, a right and wrong pictures."""
+    from levelhead.cli._measure import run_illusion
+    from levelhead.models import load_model
+
+    with load_model(
+        model, dtype=dtype.value, exact=exact, threads=threads, concurrency=concurrency
+    ) as loaded:
+        run_illusion(loaded, data, out, limit=limit, mode=mode.value, with_shift=not no_shift)
+
+
+@app.command()
+def lint(
+    file: Annotated[
+        Path | None, typer.Argument(help="A question file or folder. [default: the built-in bank]")
+    ] = None,
+) -> None:
+    """Check a question bank: form, lengths, duplicates, answers given away."""
+    from levelhead.illusion import lint as find_problems
+    from levelhead.illusion import load_questions
+
+    questions = load_questions(file)
+    problems = find_problems(questions)
+    for problem in problems:
+        typer.echo(problem)
+    typer.echo(f"{len(questions)} questions, {len(problems)} problems")
+    raise typer.Exit(1 if problems else 0)

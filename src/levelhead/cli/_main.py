@@ -1,0 +1,56 @@
+"""The commands' common frame: how they are grouped, and how errors become messages and exit statuses."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from levelhead._version import __version__
+from levelhead.cli import _illusion, _measure, _models, _report
+from levelhead.errors import LevelheadError, UsageError
+
+app = typer.Typer(
+    name="levelhead",
+    help="Measure, tune and guard multimodal language models.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("measure")(_measure.measure)
+app.add_typer(_illusion.app, name="illusion")
+app.add_typer(_models.app, name="models")
+app.command("report")(_report.report)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"levelhead {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _frame(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Measure, tune and guard multimodal language models."""
+
+
+def main() -> None:
+    """Run a command. Exit status: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted."""
+    try:
+        app()
+    except UsageError as error:
+        _stop(str(error), 2)
+    except LevelheadError as error:
+        _stop(str(error), 1)
+    except KeyboardInterrupt:
+        _stop("interrupted. What was answered is kept: start the same command again to go on.", 130)
+
+
+def _stop(message: str, status: int) -> None:
+    print(f"levelhead: {message}", file=sys.stderr)  # noqa: T201
+    raise SystemExit(status)

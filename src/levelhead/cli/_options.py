@@ -1,0 +1,56 @@
+"""Arguments and options that several commands share, each spelled once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class DTypeName(StrEnum):
+    """Precision of a local model."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+class Mode(StrEnum):
+    """How answers are asked for and judged."""
+
+    CORRECTED = "corrected"
+    PAPER = "paper"
+
+
+ModelName = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="embedded, hf:FOLDER_OR_ID, openai:MODEL@URL; append +ocr to a text-only one.",
+        show_default=False,
+    ),
+]
+Out = Annotated[Path, typer.Option("--out", help="Folder for the results.", show_default=False)]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", min=1, help="Ask only so many questions, spread over the categories."),
+]
+DType = Annotated[DTypeName, typer.Option("--dtype", help="Precision of a local model.")]
+Exact = Annotated[
+    bool, typer.Option("--exact", help="Local models: float32, one prompt at a time. Slow; no batch effects.")
+]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Local models: threads of torch.")]
+Concurrency = Annotated[int, typer.Option("--concurrency", min=1, help="Servers: requests at once.")]
+ModeOption = Annotated[
+    Mode,
+    typer.Option(
+        "--mode",
+        help="corrected: 64 new tokens, word boundaries and negation. paper: 30 new tokens, substring rule.",
+    ),
+]
+NoShift = Annotated[
+    bool, typer.Option("--no-shift", help="Leave out the log-probabilities of right and pictured answers.")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the pictures.")]

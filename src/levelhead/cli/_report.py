@@ -1,0 +1,17 @@
+"""levelhead report: write the page of a run again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="The --out of an earlier run.", show_default=False)],
+) -> None:
+    """Write report.html of a finished run again."""
+    from levelhead.report import render
+
+    typer.echo(render(folder))

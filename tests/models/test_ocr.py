@@ -1,0 +1,100 @@
+"""Eyes that read: what they see goes into the prompt, and what they cannot see is told."""
+
+from __future__ import annotations
+
+import io
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from PIL import Image as PILImage
+from PIL import ImageDraw, ImageFont
+
+from levelhead.errors import ImageError
+from levelhead.models import Sampling
+from levelhead.models._ocr import OCRModel, TextReader
+from levelhead.records import Image, Prompt, Turn
+from tests.fakes import FakeModel
+
+
+def sign(*lines: str) -> Image:
+    """White letters on dark blue."""
+    lato = find_spec("font_lato")
+    assert lato is not None
+    assert lato.origin is not None
+    font = ImageFont.truetype(Path(lato.origin).parent / "files" / "Lato-Bold.ttf", 44)
+    picture = PILImage.new("RGB", (400, 300), "#103060")
+    ImageDraw.Draw(picture).text((40, 60), "\n".join(lines), font=font, fill="white")
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return Image(data=buffer.getvalue())
+
+
+@pytest.fixture(scope="module")
+def reader() -> TextReader:
+    return TextReader(workers=1)
+
+
+def test_words_are_read_in_reading_order(reader: TextReader) -> None:
+    assert reader.read([sign("Berlin"), sign("South", "Africa"), sign("")]) == ["Berlin", "South Africa", ""]
+
+
+def test_an_unreadable_picture_gives_its_error_and_the_others_are_read(reader: TextReader) -> None:
+    broken, sound = reader.read([Image(data=b"no picture"), sign("Berlin")])
+    assert isinstance(broken, ImageError)
+    assert sound == "Berlin"
+
+
+def test_what_is_seen_stands_before_the_question_and_in_the_reply(reader: TextReader) -> None:
+    inner = FakeModel(sees=False)
+    model = OCRModel(inner, reader)
+    question = "What is the capital of France?"
+    replies = model.generate(
+        [
+            Prompt.ask(question, images=(sign("Berlin"),)),
+            Prompt.ask(question),
+            Prompt.ask(question, images=(sign(""),)),
+        ]
+    )
+    assert [prompt.turns[-1].text for prompt in inner.asked] == [
+        f'The picture shows the text: "Berlin"\n\n{question}',
+        question,
+        f"The picture shows no text.\n\n{question}",
+    ]
+    assert [reply.seen for reply in replies] == ["Berlin", None, ""]
+    assert not any(prompt.images for prompt in inner.asked)
+
+
+def test_only_the_last_user_turn_gets_the_words(reader: TextReader) -> None:
+    inner = FakeModel(sees=False)
+    turns = (
+        Turn("system", "Be brief."),
+        Turn("user", "Hi"),
+        Turn("assistant", "Hello"),
+        Turn("user", "And this?"),
+    )
+    OCRModel(inner, reader).generate([Prompt(turns, (sign("Berlin"),))])
+    assert inner.asked[0].turns[:3] == turns[:3]
+    assert inner.asked[0].turns[3].text.endswith("\n\nAnd this?")
+
+
+def test_scores_are_asked_with_the_words_in_the_prompt(reader: TextReader) -> None:
+    inner = FakeModel(sees=False)
+    OCRModel(inner, reader).score([Prompt.ask("Where?", images=(sign("Berlin"),))], ["Paris"])
+    [(prompt, continuation)] = inner.scored
+    assert "Berlin" in prompt.turns[-1].text
+    assert continuation == "Paris"
+
+
+def test_every_sample_of_a_failed_row_says_why(reader: TextReader) -> None:
+    model = OCRModel(FakeModel(sees=False), reader)
+    replies = model.generate(
+        [Prompt.ask("?", images=(Image(data=b"x"),))], Sampling(max_new_tokens=4, temperature=1.0, n=2)
+    )
+    assert [reply.finish_reason for reply in replies] == ["error", "error"]
+
+
+def test_the_fingerprint_is_that_of_both_model_and_eyes(reader: TextReader) -> None:
+    one = OCRModel(FakeModel(sees=False, fingerprint="a"), reader)
+    other = OCRModel(FakeModel(sees=False, fingerprint="b"), reader)
+    assert len({one.fingerprint, other.fingerprint, "a", "b"}) == 4

@@ -1,0 +1,123 @@
+"""The house: no import runs upward, the systems do not know each other, heavy rooms stay where they are."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import levelhead
+
+SOURCE = Path(levelhead.__file__).parent
+FLOORS = {
+    "records": 0,
+    "errors": 0,
+    "_version": 0,
+    "models": 1,
+    "metrics": 1,
+    "datasets": 1,
+    "running": 2,
+    "training": 2,
+    "illusion": 3,
+    "honesty": 3,
+    "guard": 3,
+    "report": 4,
+    "loop": 4,
+    "cli": 5,  # the topmost half-landing: it may call report and loop, nothing calls it
+}
+SYSTEMS = {"illusion", "honesty", "guard"}
+ONLY_IN_TRAINING = {"trl", "peft"}
+HEAVY = ("torch", "transformers", "openai", "rapidocr", "numpy", "PIL", "pydantic", "jinja2")
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Dotted names of everything a module imports, at the top or inside functions."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            yield node.module
+
+
+def room(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def rooms_used(path: Path) -> set[str]:
+    return {name.split(".")[1] for name in imports(path) if name.startswith("levelhead.")}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_no_import_runs_upward(path: Path) -> None:
+    home = room(path)
+    for used in rooms_used(path) & FLOORS.keys():
+        assert used == home or FLOORS[used] <= FLOORS[home], f"{path} reaches up to {used}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_the_three_systems_do_not_import_each_other(path: Path) -> None:
+    if room(path) in SYSTEMS:
+        assert not rooms_used(path) & (SYSTEMS - {room(path)})
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_only_training_imports_the_trainers(path: Path) -> None:
+    if room(path) != "training":
+        assert not {name.split(".")[0] for name in imports(path)} & ONLY_IN_TRAINING
+
+
+def test_every_room_stands_on_a_floor() -> None:
+    assert {room(path) for path in modules()} <= FLOORS.keys()
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_importing_levelhead_loads_nothing_heavy_and_opens_no_socket() -> None:
+    code = f"""
+import socket, sys
+def refuse(*arguments, **settings): raise AssertionError("a socket was opened")
+socket.socket.connect = refuse
+socket.getaddrinfo = refuse
+import levelhead
+print([name for name in {HEAVY!r} if name in sys.modules])
+"""
+    assert run(code) == "[]"
+
+
+def test_the_help_of_the_command_line_loads_no_heavy_library_and_opens_no_socket() -> None:
+    code = f"""
+import contextlib, io, socket, sys
+def refuse(*arguments, **settings): raise AssertionError("a socket was opened")
+socket.socket.connect = refuse
+socket.getaddrinfo = refuse
+sys.argv = ["levelhead", "--help"]
+from levelhead.cli import main
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    main()
+print([name for name in {HEAVY!r} if name in sys.modules])
+"""
+    assert run(code) == "[]"
+
+
+@pytest.mark.parametrize("code", ["import levelhead", "from levelhead.cli import main"])
+def test_starting_takes_little_more_than_python_itself(code: str) -> None:
+    def seconds(command: str) -> float:
+        start = time.perf_counter()
+        run(command)
+        return time.perf_counter() - start
+
+    # The best of several, since other work on the machine only ever adds.
+    assert min(seconds(code) for _ in range(7)) - min(seconds("pass") for _ in range(7)) < 0.3
