@@ -71,23 +71,26 @@ def test_a_stop_is_asked_after_every_token_and_keeps_it(network: Any) -> None:
     assert all(one.ended for [one] in emitted)
 
 
-def test_a_score_is_the_sum_of_what_the_network_gives_each_token(network: Any) -> None:
+CONTINUATIONS = [[[70]], [[70, 71], [72, 70, 71]], [[75, 76, 77]], [[80], [81, 82]]]
+
+
+def test_a_score_is_what_the_network_gives_each_token_of_the_whole_row(network: Any) -> None:
     import torch
 
-    rows = [row + [70, 71, 72][: index + 1] for index, row in enumerate(ROWS[:3])]
-    scores = Decoder(network, frozenset({2})).score(rows, [1, 2, 3])
-    for row, length, score in zip(rows, [1, 2, 3], scores, strict=True):
-        with torch.inference_mode():
-            distribution = network(torch.tensor([row])).logits[0].log_softmax(-1)
-        expected = [float(distribution[at - 1, row[at]]) for at in range(len(row) - length, len(row))]
-        assert score == pytest.approx(expected, abs=1e-4)
+    scores = Decoder(network, frozenset({2})).score(ROWS, CONTINUATIONS)
+    for head, own, given in zip(ROWS, CONTINUATIONS, scores, strict=True):
+        for tokens, score in zip(own, given, strict=True):
+            with torch.inference_mode():
+                distribution = network(torch.tensor([head + tokens])).logits[0].log_softmax(-1)
+            expected = [float(distribution[len(head) + at - 1, token]) for at, token in enumerate(tokens)]
+            assert score == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_prefix_cache_is_not_changed_by_its_use(network: Any) -> None:
     decoder = Decoder(network, frozenset({2}))
-    first = decoder.score(ROWS[:3], [1, 1, 1])
+    first = decoder.score(ROWS[:3], CONTINUATIONS[:3])
     decoder.decode(ROWS[:3], Sampling(max_new_tokens=5), never)
-    assert decoder.score(ROWS[:3], [1, 1, 1]) == first
+    assert decoder.score(ROWS[:3], CONTINUATIONS[:3]) == first
 
 
 @pytest.mark.slow

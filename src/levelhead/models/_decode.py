@@ -72,7 +72,7 @@ class Decoder:
         import torch
 
         with torch.inference_mode():
-            logits, cache, mask = self._prefill(rows, keep=1)
+            logits, cache, mask = self._prefill(rows)
             if sampling.n > 1:
                 cache.batch_repeat_interleave(sampling.n)
                 logits, mask = (x.repeat_interleave(sampling.n, dim=0) for x in (logits, mask))
@@ -99,28 +99,45 @@ class Decoder:
                 ).logits  # (B, 1, V)
         return [emitted[at : at + sampling.n] for at in range(0, len(emitted), sampling.n)]
 
-    def score(self, rows: Sequence[list[int]], continuation_lengths: Sequence[int]) -> list[list[float]]:
-        """Log-probabilities of the last tokens of each row.
+    def score(
+        self, heads: Sequence[list[int]], continuations: Sequence[Sequence[list[int]]]
+    ) -> list[list[list[float]]]:
+        """Log-probabilities of continuations; a head is read once for all of its own.
 
         Args:
-            rows: B rows of token ids, prompt and continuation.
-            continuation_lengths: How many of the last tokens of each row are the continuation, at least 1.
+            heads: H rows of token ids, different ones.
+            continuations: For each head its continuations, each of at least one token.
 
         Returns:
-            For each row the natural-log probability of each token of its continuation.
+            For each head and continuation the natural-log probability of each token.
         """
         import torch
 
-        longest = max(continuation_lengths)
+        flat = [tokens for own in continuations for tokens in own]  # R rows
         with torch.inference_mode():
-            # Rows end together (they are padded on the left), so the last positions hold every continuation.
-            logits, _, _ = self._prefill(rows, keep=longest + 1)
-            scores = []
-            for row, length, row_logits in zip(rows, continuation_lengths, logits, strict=True):
-                distribution = row_logits[-length - 1 : -1].float().log_softmax(dim=-1)  # (length, V)
-                targets = torch.tensor(row[-length:], device=distribution.device)
-                scores.append(distribution.gather(1, targets[:, None])[:, 0].tolist())
-        return scores
+            logits, cache, mask = self._prefill(heads)
+            owners = torch.tensor(
+                [head for head, own in enumerate(continuations) for _ in own], device=mask.device
+            )
+            cache.batch_select_indices(owners)
+            logits, mask = logits[owners], mask[owners]  # (R, 1, V), (R, T)
+            width = max(len(tokens) for tokens in flat) - 1  # the last token is predicted, never read
+            if width:
+                ids = torch.tensor(
+                    [tokens[:-1] + tokens[-1:] * (width + 1 - len(tokens)) for tokens in flat],
+                    device=mask.device,
+                )  # (R, width), padded on the right with what nobody looks at
+                positions = mask.sum(dim=1, keepdim=True) + torch.arange(width, device=mask.device)
+                later = self._model(
+                    input_ids=ids,
+                    attention_mask=torch.cat([mask, torch.ones_like(ids)], dim=1),
+                    position_ids=positions,
+                    past_key_values=cache,
+                    use_cache=True,
+                ).logits  # (R, width, V)
+                logits = torch.cat([logits, later], dim=1)
+            scores = iter([_token_log_probs(row, tokens) for row, tokens in zip(logits, flat, strict=True)])
+        return [[next(scores) for _ in own] for own in continuations]
 
     def _take(
         self,
@@ -144,18 +161,18 @@ class Decoder:
                 going.append(place)
         return going
 
-    def _prefill(self, rows: Sequence[list[int]], *, keep: int) -> tuple[torch.Tensor, Any, torch.Tensor]:
+    def _prefill(self, rows: Sequence[list[int]]) -> tuple[torch.Tensor, Any, torch.Tensor]:
         """Read the rows up to their ends.
 
         Returns:
-            Logits of the last `keep` positions (B, keep, V), the key-value cache, and the attention mask (B,
-            T): the shared prefix, then padding on the left of what is each row's own.
+            Logits of the last position (B, 1, V), the key-value cache, and the attention mask (B, T): the
+            shared prefix, then padding on the left of what is each row's own.
         """
         import torch
         from transformers import DynamicCache
 
-        shared = min(common_prefix(rows), min(len(row) for row in rows) - keep)
-        if len(rows) == 1 or shared < _SHORTEST_SHARED_PREFIX:
+        shared = common_prefix(rows) if len(rows) > 1 else 0
+        if shared < _SHORTEST_SHARED_PREFIX:
             shared = 0
         if shared:
             cache = copy.deepcopy(self._prefix_cache(tuple(rows[0][:shared])))
@@ -170,14 +187,13 @@ class Decoder:
         mask = torch.tensor(
             [[1] * shared + [0] * (width - len(row)) + [1] * len(row) for row in own], device=device
         )  # (B, shared + width)
-        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, shared:]
         output = self._model(
             input_ids=ids,
             attention_mask=mask,
-            position_ids=positions,
+            position_ids=(mask.cumsum(dim=1) - 1).clamp(min=0)[:, shared:],
             past_key_values=cache,
             use_cache=True,
-            logits_to_keep=keep,
+            logits_to_keep=1,
         )
         return output.logits, cache, mask
 
@@ -196,6 +212,16 @@ class Decoder:
             )
             self._prefix = (prefix, cache)
         return self._prefix[1]
+
+
+def _token_log_probs(logits: torch.Tensor, tokens: list[int]) -> list[float]:
+    """Log-probability of each token under the logits before it (at least len(tokens), V)."""
+    import torch
+
+    distribution = logits[: len(tokens)].float().log_softmax(dim=-1)
+    targets = torch.tensor(tokens, device=logits.device)
+    log_probs: list[float] = distribution.gather(1, targets[:, None])[:, 0].tolist()
+    return log_probs
 
 
 def _chooser(

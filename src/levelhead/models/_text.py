@@ -22,6 +22,8 @@ from levelhead.records import JSONValue, Prompt, Reply, Score
 _BATCH_TOKENS = 8192
 """Largest padded batch in tokens, answers included. Past it a CPU gains no more."""
 _BATCH_ROWS = 64
+_LOGITS_COST = 4
+"""A scored token weighs as much as so many others: its whole distribution over the vocabulary is held."""
 
 
 class TextModel(Model):
@@ -70,18 +72,24 @@ class TextModel(Model):
     ) -> Iterator[list[tuple[int, Score]]]:
         check_pairs(prompts, continuations)
         check_pictures(self, prompts)
-        rows, lengths = self._scored_rows(prompts, continuations)
-        fitting = [index for index, row in enumerate(rows) if len(row) <= self._context]
-        if len(fitting) < len(rows):
-            left_out = sorted(set(range(len(rows))) - set(fitting))
-            yield [(index, Score((), self._too_long(len(rows[index]), 0).error)) for index in left_out]
-        sizes = [len(rows[index]) for index in fitting]
-        for places in plan_batches(sizes, max_tokens=_BATCH_TOKENS, max_rows=self._batch_rows):
-            batch = [fitting[place] for place in places]
+        heads: dict[tuple[int, ...], dict[int, list[int]]] = {}
+        for index, (head, own) in enumerate(self._scored_rows(prompts, continuations)):
+            if len(head) + len(own) > self._context:
+                yield [(index, Score((), self._too_long(len(head) + len(own), 0).error))]
+            else:
+                heads.setdefault(tuple(head), {})[index] = own
+        groups = list(heads.items())
+        costs = [len(own) * (len(head) + _LOGITS_COST * max(map(len, own.values()))) for head, own in groups]
+        for places in plan_batches(costs, max_tokens=_BATCH_TOKENS, max_rows=self._batch_rows):
+            batch = [groups[place] for place in places]
             scores = self._decoder.score(
-                [rows[index] for index in batch], [lengths[index] for index in batch]
+                [list(head) for head, _ in batch], [list(own.values()) for _, own in batch]
             )
-            yield [(index, Score(tuple(score))) for index, score in zip(batch, scores, strict=True)]
+            yield [
+                (index, Score(tuple(score)))
+                for (_, own), group_scores in zip(batch, scores, strict=True)
+                for index, score in zip(own, group_scores, strict=True)
+            ]
 
     def _rows_of(self, sampling: Sampling) -> int:
         return max(1, self._batch_rows // sampling.n)
@@ -111,23 +119,18 @@ class TextModel(Model):
 
     def _scored_rows(
         self, prompts: Sequence[Prompt], continuations: Sequence[str]
-    ) -> tuple[list[list[int]], list[int]]:
-        """Token rows of prompt and continuation, and how many of the last tokens are the continuation."""
+    ) -> Iterator[tuple[list[int], list[int]]]:
+        """Tokens of each prompt and of its continuation."""
         texts = self._texts(prompts)
         heads = self._token_rows(texts, prompts)
         wholes = self._token_rows([a + b for a, b in zip(texts, continuations, strict=True)], prompts)
-        rows, lengths = [], []
         for head, whole, continuation in zip(heads, wholes, continuations, strict=True):
             # Where the seam falls inside a token of the whole, the continuation is tokenized by itself, as
             # the model would have to write it.
-            own = (
-                whole[len(head) :]
-                if whole[: len(head)] == head and len(whole) > len(head)
-                else self._tokenizer(continuation, add_special_tokens=False)["input_ids"]
-            )
-            rows.append([*head, *own])
-            lengths.append(len(own))
-        return rows, lengths
+            if whole[: len(head)] == head and len(whole) > len(head):
+                yield head, whole[len(head) :]
+            else:
+                yield head, self._tokenizer(continuation, add_special_tokens=False)["input_ids"]
 
     def _stops(self, sampling: Sampling) -> Any:
         if not sampling.stop:
