@@ -615,6 +615,13 @@ def test_llama_finds_the_right_answer_more_probable(llama: OpenAIModel) -> None:
     assert long.log_probs[0] == pytest.approx(paris.log_probs[0], abs=0.02)
 
 
+def test_llama_scores_words_in_any_script_or_says_that_it_cannot(llama: OpenAIModel) -> None:
+    prompt = Prompt.complete("The capital of France is")
+    accents, lines, in_parts, after = llama.score([prompt] * 4, [" déjà ©", "\n\nx", " 🎉", " Paris"])
+    assert (len(accents.log_probs), len(lines.log_probs), len(after.log_probs)) == (4, 3, 1)
+    assert "several tokens" in str(in_parts.error)
+
+
 def test_llama_draws_different_samples(llama: OpenAIModel) -> None:
     sampling = Sampling(max_new_tokens=12, temperature=1.0, n=6, seed=3)
     replies = llama.generate(asks("Tell me something."), sampling)

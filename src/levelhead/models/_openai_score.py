@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from levelhead.models._openai_endpoint import Endpoint
 
 Shape = TypeVar("Shape", bound=BaseModel)
+Token = TypeVar("Token")
 
 _TRIAL = "The sky is blue today"
 _LOWEST = -1e30
@@ -136,9 +137,14 @@ class ForcedScorer(Scorer):
         head = await self._tokens(client, text, whole=True)
         own = tokens_behind(head, await self._tokens(client, text + continuation, whole=True))
         own = own or await self._tokens(client, continuation, whole=False)
+        if not all(isinstance(token.piece, str) for token in own):
+            # A grammar of llama.cpp lets no part of a character through; asked to, the server answers 500.
+            raise RowRefusedError(
+                "The server cannot score an answer in which one character is made of several tokens."
+            )
         path = f"{self._endpoint.root}/completion"
         forced = (await self._ask(client, path, forced_request(head, own), _Forced)).completion_probabilities
-        if [token.id for token in forced] != own:
+        if [token.id for token in forced] != [token.id for token in own]:
             raise RowRefusedError("The server did not generate the tokens of the answer that it was given.")
         if any(token.logprob < _LOWEST for token in forced):
             raise RowRefusedError("A token of the answer is so improbable that the server rounds it to zero.")
@@ -148,10 +154,10 @@ class ForcedScorer(Scorer):
         path = f"{self._endpoint.root}/apply-template"
         return (await self._ask(client, path, {"messages": messages(prompt)}, _Templated)).prompt
 
-    async def _tokens(self, client: openai.AsyncOpenAI, text: str, *, whole: bool) -> list[int]:
+    async def _tokens(self, client: openai.AsyncOpenAI, text: str, *, whole: bool) -> list[_Piece]:
         # llama.cpp takes the begin-of-text token out of a template's text where the tokenizer writes it.
-        body = {"content": text, "add_special": whole, "parse_special": True}
-        return (await self._ask(client, f"{self._endpoint.root}/tokenize", body, _Tokens)).tokens
+        body = {"content": text, "add_special": whole, "parse_special": True, "with_pieces": True}
+        return (await self._ask(client, f"{self._endpoint.root}/tokenize", body, _Pieces)).tokens
 
 
 async def find_scorer(endpoint: Endpoint, client: openai.AsyncOpenAI) -> Scorer | None:
@@ -168,15 +174,17 @@ async def find_scorer(endpoint: Endpoint, client: openai.AsyncOpenAI) -> Scorer 
         trial: dict[str, Any] = {"model": endpoint.model, "prompt": _TRIAL}
         tokens = _read(_Tokens, await endpoint.try_post(client, f"{endpoint.root}/tokenize", trial))
         return EchoTextScorer(endpoint) if tokens is None else EchoScorer(endpoint)
-    trial = {"content": _TRIAL}
-    tokens = _read(_Tokens, await endpoint.try_post(client, f"{endpoint.root}/tokenize", trial))
-    if tokens is None:
+    trial = {"content": _TRIAL, "with_pieces": True}
+    pieces = _read(_Pieces, await endpoint.try_post(client, f"{endpoint.root}/tokenize", trial))
+    if pieces is None:
         return None
-    head, own = tokens.tokens[:1], tokens.tokens[1:]
+    head, own = pieces.tokens[:1], pieces.tokens[1:]
     path = f"{endpoint.root}/completion"
     forced = _read(_Forced, await endpoint.try_post(client, path, forced_request(head, own)))
     # A llama.cpp from before grammars of tokens refuses, or generates something else.
-    if forced is None or [token.id for token in forced.completion_probabilities] != own:
+    if forced is None or [token.id for token in forced.completion_probabilities] != [
+        token.id for token in own
+    ]:
         return None
     return ForcedScorer(endpoint)
 
@@ -193,19 +201,19 @@ def echo_request(model: str, prompt: str | list[int]) -> dict[str, Any]:
     return {"model": model, "prompt": prompt, "echo": True, "logprobs": 1, "max_tokens": 1, "temperature": 0}
 
 
-def forced_request(head: list[int], own: list[int]) -> dict[str, Any]:
+def forced_request(head: list[_Piece], own: list[_Piece]) -> dict[str, Any]:
     """A completion of llama.cpp that can only emit the given tokens."""
     return {
-        "prompt": head,
+        "prompt": [token.id for token in head],
         "n_predict": len(own),
-        "grammar": "root ::= " + " ".join(f"<[{token}]>" for token in own),
+        "grammar": "root ::= " + " ".join(f"<[{token.id}]>" for token in own),
         "temperature": 0,
         "n_probs": 1,
         "cache_prompt": True,
     }
 
 
-def tokens_behind(head: list[int], whole: list[int]) -> list[int]:
+def tokens_behind(head: list[Token], whole: list[Token]) -> list[Token]:
     """The tokens of the whole behind the head; none where the seam falls inside a token.
 
     >>> tokens_behind([1, 2], [1, 2, 3]), tokens_behind([1, 2], [1, 9])
@@ -226,6 +234,17 @@ def refuse_pictures(prompt: Prompt) -> None:
 
 class _Tokens(BaseModel):
     tokens: list[int]
+
+
+class _Piece(BaseModel):
+    """A token of llama.cpp; its text, or its bytes where they are no whole characters."""
+
+    id: int
+    piece: str | list[int]
+
+
+class _Pieces(BaseModel):
+    tokens: list[_Piece]
 
 
 class _Templated(BaseModel):
