@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from levelhead.cli import _options as options
+
+if TYPE_CHECKING:
+    from levelhead.illusion import BuildReport, Mode, Question
+    from levelhead.models import Model
 
 app = typer.Typer(
     help="How often a related but wrong picture makes a model name what it sees (CorrelationQA).",
@@ -20,8 +25,8 @@ Bank = Annotated[
 ]
 
 
-@app.command()
-def build(
+@app.command("build")
+def build_set(
     out: options.Out,
     questions: Annotated[
         int | None, typer.Option("--questions", min=1, help="How many questions, spread over the categories.")
@@ -33,19 +38,18 @@ def build(
     bank: Bank = None,
 ) -> None:
     """Draw the pictures and write the set as an ImageFolder: metadata.jsonl and image files."""
-    from levelhead.illusion import build as build_set
     from levelhead.illusion import load_questions, select
-    from levelhead.running import choose_style, show_progress
 
-    chosen = select(load_questions(bank), questions)
-    names = tuple(kind.strip() for kind in kinds.split(","))
-    with show_progress("drawing", total=len(chosen), held=0, style=choose_style()) as advance:
-        report = build_set(chosen, out, kinds=names, seed=seed, advance=advance)
-    typer.echo(report)
+    names = [kind.strip() for kind in kinds.split(",")]
+    report = draw(select(load_questions(bank), questions), out, kinds=names, seed=seed)
+    typer.echo(
+        f"{report.questions} questions, {report.pictures} pictures ({report.written} newly drawn): "
+        f"{out / 'metadata.jsonl'}"
+    )
 
 
-@app.command()
-def run(
+@app.command("run")
+def run_set(
     model: options.ModelName,
     data: Annotated[Path, typer.Option("--data", help="A set made by illusion build.", show_default=False)],
     out: options.Out,
@@ -58,7 +62,6 @@ def run(
     concurrency: options.Concurrency = 16,
 ) -> None:
     """Ask a model every question without a picture, with a blank, a right and wrong pictures."""
-    from levelhead.cli._measure import run_illusion
     from levelhead.models import load_model
 
     with load_model(
@@ -83,3 +86,28 @@ def lint(
         typer.echo(problem)
     typer.echo(f"{len(questions)} questions, {len(problems)} problems")
     raise typer.Exit(1 if problems else 0)
+
+
+def draw(questions: Sequence[Question], out: Path, *, kinds: Sequence[str], seed: int) -> BuildReport:
+    """Build a set under a progress bar."""
+    from levelhead.illusion import PICTURES_PER_QUESTION, build
+    from levelhead.running import choose_style, show_progress
+
+    total = len(questions) * len(kinds) * PICTURES_PER_QUESTION
+    with show_progress("drawing", total=total, held=0, style=choose_style()) as advance:
+        return build(questions, out, kinds=kinds, seed=seed, progress=lambda done, total: advance(1))
+
+
+def run_illusion(
+    model: Model, data: Path, out: Path, *, limit: int | None, mode: Mode, with_shift: bool
+) -> None:
+    """Run the suite, write the page, and say what came out."""
+    from levelhead.illusion import run
+    from levelhead.report import illusion_headline, render
+    from levelhead.running import sigterm_as_interrupt
+
+    with sigterm_as_interrupt():
+        summary = run(model, data, out, limit=limit, mode=mode, with_shift=with_shift)
+    typer.echo(f"\n{illusion_headline(summary)}\n")
+    typer.echo(f"Numbers: {out / 'summary.json'}")
+    typer.echo(f"Page:    {render(out)}")

@@ -17,6 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # drawing boxes around the help takes longer than all the rest of the start
 )
 app.command("measure")(_measure.measure)
 app.add_typer(_illusion.app, name="illusion")

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from levelhead.cli import _illusion
 from levelhead.cli import _options as options
 from levelhead.errors import UsageError
-
-if TYPE_CHECKING:
-    from levelhead.models import Model
 
 
 class Suite(StrEnum):
@@ -35,9 +32,9 @@ def measure(
     concurrency: options.Concurrency = 16,
 ) -> None:
     """Measure a model and write summary.json and report.html."""
-    from levelhead.illusion import build, load_questions, select
+    from levelhead.illusion import load_questions, select
     from levelhead.models import load_model
-    from levelhead.running import DATA_FOLDER, choose_style, show_progress
+    from levelhead.running import DATA_FOLDER
 
     _check_suites(suite)
     questions = select(load_questions(), limit)
@@ -45,24 +42,8 @@ def measure(
         model, dtype=dtype.value, exact=exact, threads=threads, concurrency=concurrency
     ) as loaded:
         data = out / DATA_FOLDER / "illusion"
-        with show_progress("drawing", total=len(questions), held=0, style=choose_style()) as advance:
-            build(questions, data, seed=seed, advance=advance)
-        run_illusion(loaded, data, out, limit=None, mode=mode.value, with_shift=not no_shift)
-
-
-def run_illusion(
-    model: Model, data: Path, out: Path, *, limit: int | None, mode: str, with_shift: bool
-) -> None:
-    """Run the illusion suite, write the page, and say what came out."""
-    from levelhead.illusion import run
-    from levelhead.report import illusion_headline, render
-    from levelhead.running import sigterm_as_interrupt
-
-    with sigterm_as_interrupt():
-        summary = run(model, data, out, limit=limit, mode=mode, with_shift=with_shift)
-    typer.echo(f"\n{illusion_headline(summary)}\n")
-    typer.echo(f"Numbers: {out / 'summary.json'}")
-    typer.echo(f"Page:    {render(out)}")
+        _illusion.draw(questions, data, kinds=["typographic"], seed=seed)
+        _illusion.run_illusion(loaded, data, out, limit=None, mode=mode.value, with_shift=not no_shift)
 
 
 def _check_suites(names: str) -> None:
