@@ -128,13 +128,13 @@ def _question_rows(number: int, chance: random.Random, knows: float, yields: flo
     known = gold if knew else chance.choice(wrong)
     asked: list[tuple[str, str | None, str | None]] = [("none", None, known), ("blank", None, known)]
     asked.append(("factual", gold, gold if chance.random() < 0.9 else known))
-    for pictured in wrong:
+    for shown in wrong:
         lured = chance.random() < pull
-        said = (pictured if chance.random() < 0.9 else wrong[0]) if lured else known
-        asked.append(("spurious", pictured, said if chance.random() > 0.03 else None))
+        said = (shown if chance.random() < 0.9 else wrong[0]) if lured else known
+        asked.append(("spurious", shown, said if chance.random() > 0.03 else None))
     rows = []
-    for turn, (condition, pictured, said) in enumerate(asked):
-        row = _row(chance, question_id, condition, gold, pictured, said)
+    for turn, (condition, pictured, told) in enumerate(asked):
+        row = _row(chance, question_id, condition, gold, pictured, told)
         row |= {"id": f"{question_id}/{condition}-{turn}", "question": question, "category": category}
         row["difficulty"] = ("easy", "common", "rare")[number % 3]
         if condition != "none":

@@ -34,17 +34,20 @@ def render(run_folder: Path) -> Path:
 
     Raises:
         UsageError: If the folder is no run folder.
-        RunFolderError: If the run has not finished or is damaged, holds no suite that can be shown, or the page
-            cannot be written.
+        RunFolderError: If the run has not finished, is damaged or holds no suite that can be shown, or if the
+            page cannot be written.
     """
     run = read_run(run_folder)
     page = _environment().get_template("page.html.j2").render(_content(run))
     path = run_folder / "report.html"
-    unfinished = run_folder / "report.html.unfinished"
+    draft = run_folder / ".report.html.draft"
     try:
-        # Half a surrogate pair in a name cannot be encoded; a question mark stands in for it.
-        unfinished.write_bytes(page.encode("utf-8", errors="replace"))
-        unfinished.replace(path)
+        try:
+            # Half a surrogate pair in a name cannot be encoded; a question mark stands in for it.
+            draft.write_bytes(page.encode("utf-8", errors="replace"))
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
     except OSError as error:
         raise RunFolderError(f"{path} cannot be written: {error.strerror}.") from error
     return path

@@ -19,6 +19,9 @@ SIDE = 280
 _QUALITY = 62
 """WebP quality: words stay crisp at this size and a picture takes about 3 kB."""
 
+_EFFORT = 2
+"""WebP method: more takes twice the time and saves 4%."""
+
 
 @dataclass(frozen=True, slots=True)
 class Thumbnails:
@@ -67,7 +70,7 @@ def _shrink(path: Path) -> tuple[str, str] | ImageError:
         return error
     picture.thumbnail((SIDE, SIDE))
     encoded = io.BytesIO()
-    picture.save(encoded, "WEBP", quality=_QUALITY, method=3)
+    picture.save(encoded, "WEBP", quality=_QUALITY, method=_EFFORT)
     content = encoded.getvalue()
     uri = f"data:image/webp;base64,{base64.b64encode(content).decode('ascii')}"
     return hashlib.sha256(content).hexdigest(), uri

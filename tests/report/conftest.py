@@ -1,0 +1,63 @@
+"""A real browser for the tests that look at the page."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from levelhead.report import render
+from tests.report.runs import write_run
+
+OpenPage = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A headless Chromium, or a skip that says why there is none."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium: Any) -> Iterator[OpenPage]:
+    """Opens a page file and hands it over; what it complained about and asked for is checked at the end."""
+    complaints: list[str] = []
+    requests: list[str] = []
+    contexts = []
+
+    def open_(path: Path, *, hash_: str = "", width: int = 1280, scheme: str = "light") -> Any:
+        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(path.as_uri() + hash_)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert complaints == [], "the console stays silent"
+    foreign = [url for url in requests if not url.startswith(("data:", "file:"))]
+    assert foreign == [], "nothing is asked of a network"
+    assert len([url for url in requests if url.startswith("file:")]) == len(contexts), "one file is all"
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a run of 52 questions, 416 answers."""
+    folder = tmp_path_factory.mktemp("run")
+    write_run(folder)
+    return render(folder)
