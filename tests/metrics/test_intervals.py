@@ -88,16 +88,6 @@ def test_no_rows_give_no_number_and_no_exception() -> None:
 # Against a bootstrap written the long way
 
 
-def test_a_clustered_proportion_has_the_interval_of_a_slow_bootstrap() -> None:
-    hits, clusters = questions(seed=1)
-    rows = by_cluster(hits, clusters)
-    low, high = slow_bootstrap(lambda names: average_of(rows, names), list(rows), draws=4000, seed=5)
-    estimate = proportion(hits, clusters=clusters, resamples=4000)
-    assert estimate.value == pytest.approx(sum(hits) / len(hits))
-    assert estimate.n == 200
-    assert (estimate.low, estimate.high) == pytest.approx((low, high), abs=0.01)
-
-
 def test_a_clustered_mean_has_the_interval_of_a_slow_bootstrap() -> None:
     generator = np.random.default_rng(2)
     clusters = [f"q{question}" for question in range(30) for _ in range(1 + question % 4)]
@@ -138,15 +128,6 @@ def test_resampling_in_blocks_draws_every_cluster_equally_often() -> None:
 # What clusters change
 
 
-def test_rows_that_repeat_each_other_do_not_narrow_the_interval() -> None:
-    hits = np.random.default_rng(4).random(60) < 0.6
-    once = proportion(hits, clusters=np.arange(60))
-    five_times = proportion(np.repeat(hits, 5), clusters=np.repeat(np.arange(60), 5))
-    assert (five_times.low, five_times.high) == pytest.approx((once.low, once.high))
-    independent = proportion(np.repeat(hits, 5))
-    assert five_times.high - five_times.low > 1.8 * (independent.high - independent.low)
-
-
 def test_a_difference_within_questions_is_sharper_than_one_between_strangers() -> None:
     hits, clusters = questions(seed=6)
     kept = [hit and index % 5 != 0 for index, hit in enumerate(hits)]
@@ -157,28 +138,6 @@ def test_a_difference_within_questions_is_sharper_than_one_between_strangers() -
 
 
 # The blind spot of the bootstrap
-
-
-@pytest.mark.parametrize(("hit", "value"), [(True, 1.0), (False, 0.0)])
-def test_all_right_or_all_wrong_gets_wilson_with_clusters_for_rows(hit: bool, value: float) -> None:
-    estimate = proportion([hit] * 80, clusters=[row // 5 for row in range(80)])
-    assert estimate == Estimate(value, *wilson(16 * value, 16), 80)
-    assert estimate.high - estimate.low > 0.15
-
-
-def test_clusters_of_one_equal_rate_get_wilson_with_clusters_for_rows() -> None:
-    estimate = proportion([True, True, False, False, False] * 12, clusters=np.arange(60) // 5)
-    assert estimate == Estimate(0.4, *wilson(0.4 * 12, 12), 60)
-
-
-def test_a_single_cluster_counts_as_a_single_row() -> None:
-    estimate = proportion([True] * 50, clusters=["q"] * 50)
-    assert estimate == Estimate(1.0, *wilson(1, 1), 50)
-
-
-def test_two_clusters_that_differ_span_the_interval_between_them() -> None:
-    estimate = proportion([True] * 5 + [False] * 5, clusters=["a"] * 5 + ["b"] * 5)
-    assert (estimate.low, estimate.value, estimate.high) == (0.0, 0.5, 1.0)
 
 
 def test_a_difference_without_spread_gets_newcombe_with_questions_for_rows() -> None:
@@ -217,18 +176,6 @@ def test_questions_that_only_one_side_has_are_still_used() -> None:
 
 
 @settings(deadline=None)
-@given(rows=ROWS, level=st.floats(0.01, 0.99), seed=st.integers(0, 2**32))
-def test_a_proportion_lies_in_its_interval_between_0_and_1(
-    rows: list[tuple[bool, int]], level: float, seed: int
-) -> None:
-    hits, clusters = columns(rows)
-    for given_clusters in (None, clusters):
-        estimate = proportion(hits, clusters=given_clusters, level=level, resamples=FEW, seed=seed)
-        assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
-        assert estimate.n == len(rows)
-
-
-@settings(deadline=None)
 @given(rows=NUMBERS, level=st.floats(0.01, 0.99), seed=st.integers(0, 2**32))
 def test_a_mean_lies_in_its_interval_among_the_values(
     rows: list[tuple[float, int]], level: float, seed: int
@@ -255,20 +202,6 @@ def test_a_difference_lies_in_its_interval_and_turns_with_its_sides(
     assert -1 <= there.low <= there.value <= there.high <= 1
     assert there.n == len({*clusters_a, *clusters_b})
     assert back.value == -there.value
-
-
-@settings(deadline=None)
-@given(rows=ROWS, shuffle=st.randoms(use_true_random=False))
-def test_neither_the_order_of_rows_nor_the_names_of_clusters_change_a_proportion(
-    rows: list[tuple[bool, int]], shuffle: random.Random
-) -> None:
-    hits, clusters = columns(rows)
-    expected = proportion(hits, clusters=clusters, resamples=FEW)
-    names = shuffle.sample(["zebra", "lion", "Österreich", "", "10", "9", "q"], 7)
-    moved = shuffle.sample(rows, len(rows))
-    moved_hits, moved_clusters = columns(moved)
-    renamed = [names[cluster] for cluster in moved_clusters]
-    assert proportion(moved_hits, clusters=renamed, resamples=FEW) == expected
 
 
 @settings(deadline=None)
@@ -312,8 +245,8 @@ def test_neither_the_order_of_rows_nor_the_names_of_questions_change_a_differenc
 
 def test_the_seed_decides_the_interval_and_nothing_else() -> None:
     hits, clusters = questions(seed=8)
-    first, again = (proportion(hits, clusters=clusters, seed=1) for _ in range(2))
-    other = proportion(hits, clusters=clusters, seed=2)
+    first, again = (mean(hits, clusters=clusters, seed=1) for _ in range(2))
+    other = mean(hits, clusters=clusters, seed=2)
     assert first == again
     assert other != first
     assert other.value == first.value
@@ -382,8 +315,14 @@ def test_a_table_is_not_a_column() -> None:
 def test_a_setting_out_of_range_is_refused_by_name(setting: dict[str, Any], name: str) -> None:
     rows = [True, False]
     with pytest.raises(UsageError, match=name):
-        proportion(rows, clusters=["p", "q"], **setting)
-    with pytest.raises(UsageError, match=name):
         mean(rows, clusters=["p", "q"], **setting)
     with pytest.raises(UsageError, match=name):
         difference(rows, rows, clusters_a=["p", "q"], clusters_b=["p", "q"], **setting)
+
+
+@pytest.mark.parametrize("level", [95.0, 0.0])
+def test_a_proportion_refuses_a_level_that_is_no_probability(level: float) -> None:
+    with pytest.raises(UsageError, match="level"):
+        proportion([True, False], level=level)
+    with pytest.raises(UsageError, match="level"):
+        proportion([True, False], clusters=["p", "q"], level=level)

@@ -1,8 +1,9 @@
 """Numbers with intervals: pure numpy functions that read no file and know nothing of models or questions.
 
 Every function takes one row for each judged answer. Rows that share a question are not independent: pass the
-question of each row as `clusters`, and whole questions are resampled. The same rows and the same seed give
-the same numbers, whatever the order of the rows and the names of the clusters.
+question of each row as `clusters`, and the interval takes whole questions for what varies. The same rows, and
+the same seed where a function draws, give the same numbers, whatever the order of the rows and the names of
+the clusters.
 """
 
 from levelhead.metrics._estimate import Estimate

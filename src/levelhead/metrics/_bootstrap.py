@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from levelhead.errors import UsageError
-from levelhead.metrics._inputs import FloatArray, IdArray
+from levelhead.metrics._inputs import FloatArray
 
 RESAMPLES = 2000
 FEWEST_RESAMPLES = 100
@@ -24,25 +24,6 @@ _DRAWS_AT_A_TIME = 250_000
 
 # Resampled numbers that lie no further apart than this differ by rounding.
 _ROUNDING = 1e-12
-
-
-def cluster_totals(columns: FloatArray, ids: IdArray) -> FloatArray:
-    """Sum the rows of each cluster.
-
-    Rows and clusters are first ordered by their contents, so that neither the order of the rows nor the names
-    of the clusters reaches the draws or the rounding.
-
-    Args:
-        columns: What is summed. Shape (rows, columns).
-        ids: The cluster of each row. Shape (rows,).
-
-    Returns:
-        One line for each cluster. Shape (clusters, columns).
-    """
-    order = np.lexsort(columns.T)
-    _, codes = np.unique(ids[order], return_inverse=True)
-    totals: FloatArray = np.column_stack([np.bincount(codes, weights=column) for column in columns[order].T])
-    return totals[np.lexsort(totals.T)]
 
 
 def resample_totals(totals: FloatArray, *, resamples: int, seed: int) -> FloatArray:

@@ -1,9 +1,10 @@
 """Rates, means and differences, each with its interval.
 
-Independent rows get Wilson's interval. Rows that share a question get a bootstrap of whole questions, with
-one rule for its blind spot: where all resamples agree, it has seen no spread, and the interval is by formula
-with questions counted for rows. A model that was right on each of 16 questions is not known to be always
-right.
+A rate has Wilson's interval. Where rows share a question, they count for as many rows as they are worth,
+which lies between the number of questions and the number of rows if questions are of a size. A mean and a
+difference have no such formula: they get a bootstrap of whole questions. Where a difference gives it no
+spread to see, its interval is by formula, with questions counted for rows. A model that was right on each of
+16 questions is not known to be always right.
 """
 
 from __future__ import annotations
@@ -13,20 +14,14 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from levelhead.metrics._bootstrap import RESAMPLES, all_agree, cluster_totals, percentiles, resample_totals
+from levelhead.metrics._bootstrap import RESAMPLES, all_agree, percentiles, resample_totals
+from levelhead.metrics._clusters import cluster_totals, effective_rows
 from levelhead.metrics._estimate import Estimate
 from levelhead.metrics._inputs import read_clusters, read_hits, read_values
 from levelhead.metrics._wilson import LEVEL, check_level, newcombe, wilson
 
 
-def proportion(
-    hits: ArrayLike,
-    *,
-    clusters: ArrayLike | None = None,
-    level: float = LEVEL,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Estimate:
+def proportion(hits: ArrayLike, *, clusters: ArrayLike | None = None, level: float = LEVEL) -> Estimate:
     r"""The share of rows that are hits: accuracy, and every other rate.
 
     .. math::
@@ -34,27 +29,39 @@ def proportion(
 
     where :math:`h_i` is 1 for a hit and 0 otherwise.
 
-    The interval is Wilson's when rows are independent. With `clusters` it is the percentile interval of a
-    bootstrap that draws whole clusters. If all resamples agree, which they do if all clusters have the same
-    rate (at 0, at 1, with a single cluster), it is :math:`\text{wilson}(\hat p G, G)` of the :math:`G`
-    clusters: the most cautious reading, which takes the rows of a cluster for repeats of each other.
+    The interval is Wilson's. With `clusters` it is :math:`\text{wilson}(\hat p\, n_\text{eff}, n_\text{eff})`
+    with the effective number of rows, :math:`n_\text{eff} = \hat p (1 - \hat p) / v` but at most :math:`n`,
+    where :math:`v` is the cluster-robust variance of :math:`\hat p` (see `effective_rows`). Where all
+    :math:`G` clusters have the same rate, as at 0 and at 1, :math:`n_\text{eff}` is :math:`G`.
+
+    A first miss among clusters that were wholly right makes :math:`n_\text{eff}` leap from :math:`G` to
+    almost :math:`n`, as if the miss had shown that rows are independent. So the lower end is never above that
+    of :math:`G` clusters that are all right, and the upper end never below that of :math:`G` that are all
+    wrong.
+
+    With 16 clusters of 5 rows, 95% intervals hold the truth in 93% to 98% of samples, whatever the rate and
+    the correlation within clusters. They hold it less often where a few clusters have most of the rows, or
+    where there are fewer than six clusters.
 
     Args:
         hits: Booleans. Shape (rows,).
         clusters: Which rows belong together, as ids. Shape (rows,). None if each row stands for itself.
         level: Level of the interval.
-        resamples: Draws of the bootstrap, at least 100.
-        seed: Seed of the bootstrap.
 
     Returns:
         A value in [0, 1] with an interval in [0, 1] that holds it; n counts rows. Undefined for no rows.
 
     Raises:
-        UsageError: If the lengths differ, a hit is not true or false, or a setting is out of range.
+        UsageError: If the lengths differ, a hit is not true or false, or the level is out of range.
+
+    Source: E. B. Wilson 1927 for the interval, E. L. Korn and B. I. Graubard 1998 for the effective number in
+        a rate's interval (both in full at `wilson` and `effective_rows`). The bound on the ends is our own.
 
     Example:
         >>> print(proportion([True] * 8 + [False] * 2))
         0.80 [0.49, 0.94], n=10
+        >>> print(proportion([True] * 8 + [False] * 2, clusters=[1, 1, 2, 2, 3, 3, 4, 4, 5, 5]))
+        0.80 [0.34, 0.97], n=10
         >>> print(proportion([True] * 10, clusters=["lion"] * 5 + ["tiger"] * 5))
         1.00 [0.34, 1.00], n=10
     """
@@ -68,11 +75,11 @@ def proportion(
     if ids is None:
         return Estimate(rate, *wilson(float(right.sum()), n, level), n)
     totals = cluster_totals(np.column_stack([right, np.ones(n)]), ids)
-    resampled = resample_totals(totals, resamples=resamples, seed=seed)
-    rates = resampled[:, 0] / resampled[:, 1]
-    if all_agree(rates):
-        return Estimate(rate, *wilson(rate * len(totals), len(totals), level), n)
-    return Estimate(rate, *percentiles(rates, rate, level), n)
+    size = effective_rows(totals)
+    low, high = wilson(rate * size, size, level)
+    low_if_all_right, _ = wilson(len(totals), len(totals), level)
+    _, high_if_all_wrong = wilson(0, len(totals), level)
+    return Estimate(rate, min(low, low_if_all_right), max(high, high_if_all_wrong), n)
 
 
 def mean(

@@ -32,8 +32,7 @@ def wilson(successes: float, total: float, level: float = LEVEL) -> tuple[float,
         UsageError: If an argument is out of range.
 
     Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of
-        the
-    American Statistical Association 22, 1927.
+        the American Statistical Association 22, 1927.
 
     Example:
         >>> low, high = wilson(8, 10)
@@ -76,8 +75,7 @@ def newcombe(rate_a: float, total_a: int, rate_b: float, total_b: int, level: fl
         Lower and upper end, in [-1, 1].
 
     Source: R. G. Newcombe, "Interval estimation for the difference between independent proportions:
-        comparison of
-    eleven methods", Statistics in Medicine 17, 1998, method 10.
+        comparison of eleven methods", Statistics in Medicine 17, 1998, method 10.
     """
     low_a, high_a = wilson(rate_a * total_a, total_a, level)
     low_b, high_b = wilson(rate_b * total_b, total_b, level)
