@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as PILImage
 
@@ -53,6 +53,7 @@ def score_quietly(
     return score(model, prompts, continuations, folder=folder, label="scoring", progress="off")
 
 
+@settings(max_examples=60)  # each one waits for the disk
 @given(
     texts=st.lists(st.sampled_from("abcdefghij"), max_size=30),
     held=st.sets(st.sampled_from("abcdefghij")),

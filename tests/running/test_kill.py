@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from levelhead.errors import RunFolderError
-from levelhead.running import Manifest, RunFolder
-from tests.running.slow_run import BATCH, PROMPTS, SlowModel, run
+from tests.running.slow_run import BATCH, PROMPTS, run
 
 ROOT = Path(__file__).parents[2]
 ALL = [str(number) for number in range(len(PROMPTS))]
@@ -33,8 +32,9 @@ def log(tmp_path: Path) -> Path:
     return path
 
 
-def start(out: Path, log: Path, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.running.slow_run", str(out), str(log), *more]
+def start(out: Path, log: Path, *, pause: float, limit: int | None = None) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.running.slow_run", str(out), str(log), str(pause)]
+    command += [str(limit)] if limit is not None else []
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -48,7 +48,7 @@ def wait_until_it_works(process: subprocess.Popen[str], log: Path, before: int) 
 
 
 def finish(out: Path, log: Path) -> None:
-    process = start(out, log)
+    process = start(out, log, pause=0)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
 
@@ -86,11 +86,10 @@ def test_a_run_killed_at_random_moments_finishes_with_the_same_results_and_asks_
 ) -> None:
     moments = random.Random(7)
     lost = 0
-    kills = 6
-    for _ in range(kills):
-        process = start(out, log)
+    for _ in range(6):
+        process = start(out, log, pause=0.02)
         wait_until_it_works(process, log, log.stat().st_size)
-        time.sleep(moments.uniform(0, 0.05))
+        time.sleep(moments.uniform(0, 0.06))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert process.returncode == -signal.SIGKILL, "the run ended before it was killed"
@@ -118,7 +117,7 @@ def test_a_run_killed_at_random_moments_finishes_with_the_same_results_and_asks_
 def test_an_interrupted_run_says_how_to_go_on_and_goes_on(
     out: Path, log: Path, tmp_path: Path, stop: signal.Signals
 ) -> None:
-    process = start(out, log)
+    process = start(out, log, pause=0.2)
     wait_until_it_works(process, log, 0)
     process.send_signal(stop)
     output, _ = process.communicate(timeout=60)
@@ -131,10 +130,12 @@ def test_an_interrupted_run_says_how_to_go_on_and_goes_on(
 def test_a_second_process_is_refused_by_name_and_the_first_is_unharmed(
     out: Path, log: Path, tmp_path: Path
 ) -> None:
-    process = start(out, log)
+    process = start(out, log, pause=0.02)
     wait_until_it_works(process, log, 0)
+    process.send_signal(signal.SIGSTOP)
     with pytest.raises(RunFolderError, match=rf"written by process {process.pid}\. Wait until it ends"):
         run(out, tmp_path / "second.log")
+    process.send_signal(signal.SIGCONT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
     assert not (tmp_path / "second.log").exists(), "the second process asked its model"
@@ -143,19 +144,18 @@ def test_a_second_process_is_refused_by_name_and_the_first_is_unharmed(
 
 
 def test_the_lock_of_a_killed_process_is_free(out: Path, log: Path) -> None:
-    process = start(out, log)
+    process = start(out, log, pause=0.2)
     wait_until_it_works(process, log, 0)
     process.kill()
     process.communicate()
-    model = SlowModel(log)
-    with RunFolder.open(out, Manifest.describe(model, data_hash="d", settings={"seed": 0})):
-        pass
+    assert (out / "run.lock").read_text() == f"{process.pid}\n"
+    finish(out, log)
 
 
 def test_a_file_that_may_not_grow_loses_no_earlier_answer(out: Path, log: Path, tmp_path: Path) -> None:
     """The limit falls into a line, so the system writes a part of a batch before it refuses."""
     limit = 300_001
-    process = start(out, log, str(limit))
+    process = start(out, log, pause=0, limit=limit)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 1, output
     assert "Cannot write" in output
@@ -170,14 +170,14 @@ def test_a_file_that_may_not_grow_loses_no_earlier_answer(out: Path, log: Path, 
 
 
 DISK_OF_ITS_OWN = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
-MOUNT = 'mount -t tmpfs -o size=2m tmpfs "$1" && shift && exec "$@"'
+MOUNT = 'mount -t tmpfs -o size=3m tmpfs "$1" && shift && exec "$@"'
 FILL_A_DISK = "import sys, pathlib, tests.running.test_kill as t; t.fill_a_disk(pathlib.Path(sys.argv[1]))"
 
 
 def fill_a_disk(disk: Path) -> None:
     """Run on a disk with room for a part of the answers, make room, run again. For a small disk only."""
     filler, out, log = disk / "filler", disk / "out", disk.parent / "log"
-    filler.write_bytes(bytes(1_600_000))
+    filler.write_bytes(bytes(2_200_000))
     with pytest.raises(
         RunFolderError, match=r"No space left on device\). Free some space and start the same"
     ):

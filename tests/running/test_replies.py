@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from levelhead.errors import RunFolderError
@@ -46,6 +46,7 @@ def test_an_answer_comes_back_from_its_line_as_it_was(answer: Answer) -> None:
     assert decode_line(line) == ("key", answer, 0)
 
 
+@settings(max_examples=40)  # each one waits for the disk
 @given(st.lists(st.lists(answers, min_size=1, max_size=3), max_size=4))
 def test_what_was_appended_is_recalled_by_a_later_opening_unless_it_failed(
     batches: list[list[Answer]],
