@@ -123,8 +123,7 @@ def test_scoring_what_was_generated_gives_its_log_probabilities(model: Model) ->
     for prompt, reply in zip(prompts, replies, strict=True):
         assert reply.log_probs
         score = model.score([prompt], [reply.text])[0]
-        if len(score.log_probs) == len(reply.log_probs):  # else a special token was emitted, which no text
-        shows
+        if len(score.log_probs) == len(reply.log_probs):  # a special token shows in no text
             agree.append(score.log_probs == pytest.approx(reply.log_probs, abs=5e-3))
     # A model may write a word in other tokens than the tokenizer would; one in four is let pass. The tiny
     # checkpoints have a token per character, so there it cannot be.

@@ -1,18 +1,37 @@
 """CorrelationQA: how often a related but wrong picture makes a model name what it sees, not what it knows."""
 
+from levelhead.illusion._build import KINDS, PICTURES_PER_QUESTION, BuildReport, build
 from levelhead.illusion._lint import Problem, lint
 from levelhead.illusion._matching import mentions
+from levelhead.illusion._numbers import JudgedRow, illusion_numbers
+from levelhead.illusion._pictures import picture_seed, typographic
 from levelhead.illusion._questions import Question, load_questions, select
+from levelhead.illusion._run import Mode, run
+from levelhead.illusion._set import Row, judge_example, read_set, to_examples
 from levelhead.illusion._verdicts import disagreement, judge, paper_correct
 
 __all__ = [
+    "KINDS",
+    "PICTURES_PER_QUESTION",
+    "BuildReport",
+    "JudgedRow",
+    "Mode",
     "Problem",
     "Question",
+    "Row",
+    "build",
     "disagreement",
+    "illusion_numbers",
     "judge",
+    "judge_example",
     "lint",
     "load_questions",
     "mentions",
     "paper_correct",
+    "picture_seed",
+    "read_set",
+    "run",
     "select",
+    "to_examples",
+    "typographic",
 ]

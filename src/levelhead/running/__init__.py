@@ -12,12 +12,13 @@ This room knows nothing about what is asked or how it is judged.
 from __future__ import annotations
 
 from levelhead.running._asking import ask, score
-from levelhead.running._folder import Run, RunFolder, read_run
+from levelhead.running._folder import DATA_FOLDER, Run, RunFolder, read_run
 from levelhead.running._interrupt import sigterm_as_interrupt
 from levelhead.running._manifest import Manifest
-from levelhead.running._progress import ProgressStyle, choose_style
+from levelhead.running._progress import ProgressStyle, choose_style, show_progress
 
 __all__ = [
+    "DATA_FOLDER",
     "Manifest",
     "ProgressStyle",
     "Run",
@@ -26,5 +27,6 @@ __all__ = [
     "choose_style",
     "read_run",
     "score",
+    "show_progress",
     "sigterm_as_interrupt",
 ]

@@ -20,6 +20,8 @@ from levelhead.running._replies import ReplyFile
 
 _MANIFEST, _REPLIES, _ROWS, _SUMMARY = "manifest.json", "replies.jsonl", "rows.jsonl", "summary.json"
 _LOCK = "run.lock"
+DATA_FOLDER = "data"
+"""Examples and pictures that were made for a run lie in this folder inside it, and may be there first."""
 _AGAIN = "Start the command of the run again: the file is then written anew."
 
 
@@ -44,13 +46,11 @@ class RunFolder:
         Args:
             path: The folder; made if it is not there.
             manifest: What is to be run. A run that is there goes on only if it has the same model
-            fingerprint, data
-                hash and settings.
+                fingerprint, data hash and settings.
 
         Raises:
             RunFolderError: If another process writes to the folder, it holds another run or something that
-            is no
-                run, it cannot be written, or a file in it is damaged. No answer in it is lost then.
+                is no run, it cannot be written, or a file in it is damaged. No answer in it is lost then.
         """
         _make(path)
         with ExitStack() as stack:
@@ -154,7 +154,7 @@ def _make(path: Path) -> None:
     except OSError as error:
         raise cannot("use the folder", path, error) from error
     # A start that was killed early has left no more than these.
-    foreign = names - {_LOCK, draft_of(path / _MANIFEST).name}
+    foreign = names - {_LOCK, draft_of(path / _MANIFEST).name, DATA_FOLDER}
     if foreign and _MANIFEST not in names:
         raise RunFolderError(
             f"{path} is no run folder: it holds {min(foreign)!r} but no {_MANIFEST}. Nothing was written. "

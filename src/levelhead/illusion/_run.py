@@ -1,0 +1,201 @@
+"""Ask a model a set: every question without a picture, with a blank, with a right one and with wrong ones.
+
+The order of work is: ask, score, judge, count. Each answer is in the run folder before the next batch starts,
+so a run that was killed goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from levelhead.errors import UsageError
+from levelhead.illusion._numbers import JudgedRow, illusion_numbers
+from levelhead.illusion._set import NONE, Row, judge_example, read_set, to_examples
+from levelhead.illusion._verdicts import paper_correct
+from levelhead.models import Model, Sampling, check_pictures
+from levelhead.records import Example, Prompt, Reply, Score, Verdict
+from levelhead.running import Manifest, RunFolder, ask, score
+
+Mode = Literal["corrected", "paper"]
+NEW_TOKENS: dict[Mode, int] = {"corrected": 64, "paper": 30}
+"""Longest reply. The official code allows 30 tokens, which cuts off models that describe the picture
+first."""
+
+Margins = dict[tuple[str, str], tuple[float, float]]
+"""By (example id, wrong answer): log-probabilities of the right answer and of the wrong one."""
+
+
+def run(
+    model: Model,
+    data: Path,
+    out: Path,
+    *,
+    limit: int | None = None,
+    mode: Mode = "corrected",
+    with_shift: bool = True,
+) -> dict[str, Any]:
+    """Run the illusion suite and fill a run folder.
+
+    Args:
+        model: Who is asked; it must see.
+        data: The set, as `build` makes it.
+        out: The run folder. A run that it holds is gone on with if model, set and mode are the same.
+        limit: Ask only the first so many questions of the set.
+        mode: `corrected`, or `paper`: 30 new tokens, and a reply is right if the right answer is a substring
+            of it.
+        with_shift: Whether to score right and pictured answers too, where the model can: how far does the
+            picture move log P(right) - log P(pictured), whatever the reply says? Takes about as long as the
+            replies.
+
+    Returns:
+        What was written to `summary.json`.
+
+    Raises:
+        UsageError: If the set is malformed or the model does not see.
+        ModelError: If the model fails as a whole.
+        RunFolderError: If the run folder cannot be used.
+    """
+    if mode not in NEW_TOKENS:
+        raise UsageError(f"There is no mode {mode!r}. Give one of: {', '.join(NEW_TOKENS)}.")
+    rows = _first_questions(read_set(data), limit)
+    examples = to_examples(rows)
+    prompts = [Prompt.ask(example.question, images=example.images) for example in examples]
+    check_pictures(model, prompts)
+    sampling = Sampling(max_new_tokens=NEW_TOKENS[mode])
+    settings = {"suite": "illusion", "mode": mode, "prompt": "bare question", "sampling": sampling.to_json()}
+    manifest = Manifest.describe(model, data_hash=_hash_of(rows), settings=settings, data_path=data)
+    with RunFolder.open(out, manifest) as folder:
+        replies = [reply for [reply] in ask(model, prompts, sampling, folder=folder, label="asking")]
+        margins = _margins(model, examples, prompts, folder) if with_shift and model.can_score else {}
+        scored = [
+            _scored_row(example, reply, margins, mode=mode, out=out)
+            for example, reply in zip(examples, replies, strict=True)
+        ]
+        folder.write_rows(scored)
+        summary = {
+            "schema": 1,
+            "model": model.name,
+            "mode": mode,
+            "questions": len({row.question_id for row in rows}),
+            "illusion": illusion_numbers([_judged(row) for row in scored]),
+        }
+        folder.write_summary(summary)
+    return summary
+
+
+def _first_questions(rows: Sequence[Row], limit: int | None) -> list[Row]:
+    """The rows of the first `limit` questions."""
+    order = {identity: place for place, identity in enumerate(dict.fromkeys(row.question_id for row in rows))}
+    return [row for row in rows if limit is None or order[row.question_id] < limit]
+
+
+def _hash_of(rows: Sequence[Row]) -> str:
+    """Identity of a set: its rows, and through their hashes its pictures."""
+    return hashlib.sha256("\n".join(row.model_dump_json() for row in rows).encode()).hexdigest()
+
+
+def _margins(
+    model: Model, examples: Sequence[Example], prompts: Sequence[Prompt], folder: RunFolder
+) -> Margins:
+    """Score the right answer against the wrong ones: without a picture, and with the picture of each."""
+    wanted: list[tuple[int, str]] = []
+    pictured: dict[str, list[str]] = {}
+    for example in examples:
+        if example.metadata["condition"] == "spurious":
+            pictured.setdefault(str(example.group), []).append(str(example.metadata["pictured"]))
+    for place, example in enumerate(examples):
+        if example.metadata["condition"] == NONE:
+            wanted += [(place, wrong) for wrong in dict.fromkeys(pictured.get(str(example.group), []))]
+        elif example.metadata["condition"] == "spurious":
+            wanted.append((place, str(example.metadata["pictured"])))
+    pairs = [(place, answer) for place, wrong in wanted for answer in (_gold(examples[place]), wrong)]
+    scores = score(
+        model,
+        [prompts[place] for place, _ in pairs],
+        [answer for _, answer in pairs],
+        folder=folder,
+        label="scoring",
+    )
+    return {
+        (examples[place].id, wrong): (right_score.log_prob, wrong_score.log_prob)
+        for (place, wrong), right_score, wrong_score in zip(wanted, scores[::2], scores[1::2], strict=True)
+        if _usable(right_score, wrong_score)
+    }
+
+
+def _usable(*scores: Score) -> bool:
+    return all(one.error is None for one in scores)
+
+
+def _gold(example: Example) -> str:
+    return str(example.metadata["gold"])
+
+
+def _scored_row(
+    example: Example, reply: Reply, margins: Margins, *, mode: Mode, out: Path
+) -> dict[str, object]:
+    """The line of `rows.jsonl`."""
+    facts = example.metadata
+    pictured = str(facts["pictured"])
+    with_picture = margins.get((example.id, pictured))
+    without = margins.get((f"{example.group}/{NONE}", pictured))
+    return {
+        "suite": "illusion",
+        "id": example.id,
+        "question_id": example.group,
+        "category": facts["category"],
+        "difficulty": facts["difficulty"],
+        "condition": facts["condition"],
+        "kind": facts["kind"],
+        "question": example.question,
+        "gold": facts["gold"],
+        "pictured": pictured or None,
+        "image": _image_path(example, out),
+        "reply": reply.text,
+        "verdict": _verdict(example, reply, mode).value,
+        "paper_correct": reply.error is None and paper_correct(reply.text, _gold(example)),
+        "seen": reply.seen,
+        "log_prob_gold": with_picture[0] if with_picture else None,
+        "log_prob_pictured": with_picture[1] if with_picture else None,
+        "confidence_shift": (without[0] - without[1]) - (with_picture[0] - with_picture[1])
+        if with_picture and without
+        else None,
+        "error": reply.error,
+    }
+
+
+def _judged(row: Mapping[str, Any]) -> JudgedRow:
+    """What the numbers need of a line of `rows.jsonl`."""
+    return JudgedRow(
+        question_id=row["question_id"],
+        category=row["category"],
+        condition=row["condition"],
+        kind=row["kind"],
+        verdict=Verdict(row["verdict"]),
+        paper_correct=row["paper_correct"],
+        confidence_shift=row["confidence_shift"],
+    )
+
+
+def _verdict(example: Example, reply: Reply, mode: Mode) -> Verdict:
+    if reply.error is not None:
+        return Verdict.FAILED
+    verdict = judge_example(example, reply.text)
+    if mode == "corrected":
+        return verdict
+    if paper_correct(reply.text, _gold(example)):
+        return Verdict.CORRECT
+    # The official rule knows only right and wrong; which kind of wrong is still ours to say.
+    return Verdict.OTHER if verdict is Verdict.CORRECT else verdict
+
+
+def _image_path(example: Example, out: Path) -> str | None:
+    """Where the picture lies: relative to the run folder if it is inside, so that the folder can be moved."""
+    if not example.images or (path := example.images[0].path) is None:
+        return None
+    inside, folder = path.resolve(), out.resolve()
+    return os.fspath(inside.relative_to(folder) if inside.is_relative_to(folder) else inside)
