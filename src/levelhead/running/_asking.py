@@ -78,7 +78,7 @@ def score(
 
     Raises:
         UsageError: If the model cannot score, a prompt holds pictures and it does not see, or the lists
-        differ in length.
+            differ in length.
         ModelError: If the model fails as a whole. The batches before are stored.
         RunFolderError: If a batch cannot be stored. The batches before are.
     """
