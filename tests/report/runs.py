@@ -174,6 +174,7 @@ def _row(
         "seen": None,
         "log_prob_gold": -chance.uniform(0.1, 6.0),
         "log_prob_pictured": -chance.uniform(0.1, 6.0) if pictured else None,
+        "confidence_shift": chance.uniform(-1.0, 5.0) if condition == "spurious" else None,
         "error": "The prompt is longer than the context." if verdict == "failed" else None,
     }
 
@@ -199,7 +200,7 @@ def _numbers(rows: Sequence[Row]) -> dict[str, Any]:
     ):
         numbers[name] = _gap(numbers[f"acc_{more}"], numbers[f"acc_{less}"])
     numbers["confidence_shift"] = (
-        {"value": -1.84, "low": -2.31, "high": -1.37, "n": len(lured)} if lured else None
+        {"value": 1.84, "low": 1.37, "high": 2.31, "n": len(lured)} if lured else None
     )
     numbers["rule_disagreement"] = _share(
         [row["paper_correct"] != (row["verdict"] == "correct") for row in rows]

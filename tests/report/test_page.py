@@ -127,7 +127,7 @@ def test_optional_keys_may_be_missing(tmp_path: Path) -> None:
     page = render(tmp_path).read_text(encoding="utf-8")
     assert len(data_of(page)["rows"]) == 16
     assert "By category" not in page
-    assert "By the paper" not in page
+    assert "By the paper’s own rule" not in page
 
 
 def test_rows_of_other_suites_are_left_to_their_own_sections(tmp_path: Path) -> None:
@@ -144,6 +144,15 @@ def test_several_kinds_of_picture_get_a_table_of_their_own(tmp_path: Path) -> No
 
     assert "By kind of picture" not in page_of(tmp_path / "one", questions=4)
     assert "By kind of picture" in page_of(tmp_path / "two", questions=4, change=vary)
+
+
+def test_paper_mode_is_said_and_its_rule_not_compared_with_itself(tmp_path: Path) -> None:
+    write_run(tmp_path, questions=2)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    (tmp_path / "summary.json").write_text(json.dumps(summary | {"mode": "paper"}))
+    page = render(tmp_path).read_text(encoding="utf-8")
+    assert "Paper mode:" in page
+    assert "By the paper’s own rule" not in page
 
 
 def test_the_same_run_gives_the_same_page(tmp_path: Path) -> None:

@@ -111,7 +111,6 @@ def _question(row: IllusionRow, without: IllusionRow | None) -> dict[str, Any]:
                     "reply": without.reply,
                     "verdict": without.verdict.value,
                     "error": without.error,
-                    "logProbGold": without.log_prob_gold,
                 }
             ),
         }
@@ -133,6 +132,7 @@ def _card(row: IllusionRow, position: int, pictures: Thumbnails, *, flipped: boo
             "seen": row.seen,
             "logProbGold": row.log_prob_gold,
             "logProbPictured": row.log_prob_pictured,
+            "confidenceShift": row.confidence_shift,
             "error": row.error,
         }
     )

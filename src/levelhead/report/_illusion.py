@@ -95,6 +95,7 @@ class IllusionView:
     tallies: tuple[Tally, ...]
     gallery: Gallery
     rule_disagreement: Figure
+    is_paper_mode: bool
     has_paper_rule: bool
     verdict_names: tuple[tuple[str, str], ...]
     condition_names: tuple[tuple[str, str], ...]
@@ -111,6 +112,7 @@ def illusion_view(run: Run) -> IllusionView | None:
         return None
     rows = illusion_rows(run)
     conditions = _conditions(numbers)
+    is_paper_mode = run.summary.get("mode") == "paper"
     return IllusionView(
         headline=describe_illusion(numbers),
         fates=_fates(numbers),
@@ -121,7 +123,10 @@ def illusion_view(run: Run) -> IllusionView | None:
         tallies=_tallies(rows),
         gallery=gallery(rows, run.path),
         rule_disagreement=Figure.read(numbers, "rule_disagreement"),
-        has_paper_rule=any(line.paper_accuracy.value is not None for line in conditions),
+        is_paper_mode=is_paper_mode,
+        # In paper mode both columns would show the same rule.
+        has_paper_rule=not is_paper_mode
+        and any(line.paper_accuracy.value is not None for line in conditions),
         verdict_names=tuple((verdict.value, name) for verdict, name in VERDICT_NAMES.items()),
         condition_names=tuple(CONDITION_NAMES.items()),
     )
@@ -169,7 +174,7 @@ def _gaps(numbers: Mapping[str, Any]) -> tuple[Gap, ...]:
         if gap.value is not None
     ]
     if shift.value is not None:
-        meaning = "change of the log-odds of the right over the pictured answer, by a wrong picture"
+        meaning = "moved by a wrong picture from the right to the pictured answer, in log-odds"
         lines.append(Gap(f"{shift.decimal} nats", meaning, _term("confidence shift", shift.decimal_interval)))
     return tuple(lines)
 

@@ -48,6 +48,7 @@ class IllusionRow(BaseModel):
     seen: str | None = None
     log_prob_gold: FiniteFloat | None = None
     log_prob_pictured: FiniteFloat | None = None
+    confidence_shift: FiniteFloat | None = None
     error: str | None = None
 
 

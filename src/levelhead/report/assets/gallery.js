@@ -117,13 +117,10 @@
   const nats = (number) => number.toFixed(2).replace("-", "\u2212");
 
   // Log-probabilities of the two answers: as much of the story as the run measured.
-  function logProbs(list, row, without) {
-    if (row.logProbGold !== undefined) {
-      const before = row.condition === "none" ? undefined : without?.logProbGold;
-      const start = before === undefined ? "" : `${nats(before)} \u2192 `;
-      fact(list, "log P(right)", start + nats(row.logProbGold));
-    }
+  function logProbs(list, row) {
+    if (row.logProbGold !== undefined) fact(list, "log P(right)", nats(row.logProbGold));
     if (row.logProbPictured !== undefined) fact(list, "log P(pictured)", nats(row.logProbPictured));
+    if (row.confidenceShift !== undefined) fact(list, "Confidence shift", `${nats(row.confidenceShift)} nats`);
   }
 
   function card(row) {
@@ -147,7 +144,7 @@
     body.append(answer(label, row.verdict, row.reply, row.error, question.gold, wrong));
     const fine = make("dl", "card-fine");
     if (row.seen !== undefined) fact(fine, "The eyes read", row.seen.trim() || "(nothing)");
-    logProbs(fine, row, without);
+    logProbs(fine, row);
     if (fine.children.length) body.append(fine);
     element.append(picture(row), body);
     return element;
