@@ -39,5 +39,9 @@ class ModelError(LevelheadError):
     """The model or its server failed, for all rows: wrong key, no connection, out of memory, not a model."""
 
 
+class FailedRowsError(LevelheadError):
+    """The work went to its end, but some rows got no answer. They are counted and shown as failed."""
+
+
 class RunFolderError(LevelheadError):
     """The run folder cannot be used: locked by another process, other settings, unwritable, disk full."""

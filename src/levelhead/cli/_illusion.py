@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from levelhead.cli import _options as options
+from levelhead.errors import FailedRowsError
 
 if TYPE_CHECKING:
     from levelhead.illusion import BuildReport, Mode, Question
@@ -111,3 +112,18 @@ def run_illusion(
     typer.echo(f"\n{illusion_headline(summary)}\n")
     typer.echo(f"Numbers: {out / 'summary.json'}")
     typer.echo(f"Page:    {render(out)}")
+    _complain_of_failures(out)
+
+
+def _complain_of_failures(out: Path) -> None:
+    """End with an error if rows failed: all else is done and written, but the numbers lack them."""
+    from levelhead.running import read_run
+
+    rows = read_run(out).rows
+    failed = [row for row in rows if row["error"] is not None]
+    if failed:
+        raise FailedRowsError(
+            f"{len(failed)} of {len(rows)} answers failed; they stand in no rate and are marked on the page. "
+            f"The first is {failed[0]['id']}: {failed[0]['error']} "
+            "Start the same command again to ask only these."
+        )

@@ -33,7 +33,7 @@ def measure(
 ) -> None:
     """Measure a model and write summary.json and report.html."""
     from levelhead.illusion import load_questions, select
-    from levelhead.models import load_model
+    from levelhead.models import load_model, require_sight
     from levelhead.running import DATA_FOLDER
 
     _check_suites(suite)
@@ -41,6 +41,7 @@ def measure(
     with load_model(
         model, dtype=dtype.value, exact=exact, threads=threads, concurrency=concurrency
     ) as loaded:
+        require_sight(loaded)  # before anything is drawn
         data = out / DATA_FOLDER / "illusion"
         _illusion.draw(questions, data, kinds=["typographic"], seed=seed)
         _illusion.run_illusion(loaded, data, out, limit=None, mode=mode.value, with_shift=not no_shift)

@@ -16,7 +16,7 @@ from levelhead.errors import UsageError
 from levelhead.illusion._numbers import JudgedRow, illusion_numbers
 from levelhead.illusion._set import NONE, Row, judge_example, read_set, to_examples
 from levelhead.illusion._verdicts import paper_correct
-from levelhead.models import Model, Sampling, check_pictures
+from levelhead.models import Model, Sampling, require_sight
 from levelhead.records import Example, Prompt, Reply, Score, Verdict
 from levelhead.running import Manifest, RunFolder, ask, score
 
@@ -61,10 +61,10 @@ def run(
     """
     if mode not in NEW_TOKENS:
         raise UsageError(f"There is no mode {mode!r}. Give one of: {', '.join(NEW_TOKENS)}.")
+    require_sight(model)
     rows = _first_questions(read_set(data), limit)
     examples = to_examples(rows)
     prompts = [Prompt.ask(example.question, images=example.images) for example in examples]
-    check_pictures(model, prompts)
     sampling = Sampling(max_new_tokens=NEW_TOKENS[mode])
     settings = {"suite": "illusion", "mode": mode, "prompt": "bare question", "sampling": sampling.to_json()}
     manifest = Manifest.describe(model, data_hash=_hash_of(rows), settings=settings, data_path=data)

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from levelhead.models._load import load_model
-from levelhead.models._model import Model, Sampling, check_pictures
+from levelhead.models._model import Model, Sampling, require_sight
 
-__all__ = ["Model", "Sampling", "check_pictures", "load_model"]
+__all__ = ["Model", "Sampling", "load_model", "require_sight"]

@@ -154,9 +154,15 @@ def check_pairs(prompts: Sequence[Prompt], continuations: Sequence[str]) -> None
 
 def check_pictures(model: Model, prompts: Sequence[Prompt]) -> None:
     """Refuse pictures for a model that does not see."""
-    if not model.sees and any(prompt.images for prompt in prompts):
+    if any(prompt.images for prompt in prompts):
+        require_sight(model)
+
+
+def require_sight(model: Model) -> None:
+    """Refuse a model that does not see."""
+    if not model.sees:
         raise UsageError(
-            f"The model {model.name} cannot see, and a prompt holds a picture. Append +ocr to let it read "
-            "the text in "
-            f"pictures ({model.name}+ocr), or choose a vision-language model."
+            f"The model {model.name} cannot see, and it is to be shown pictures. Append +ocr to let it read "
+            "the "
+            f"text in pictures ({model.name}+ocr), or choose a vision-language model."
         )

@@ -79,8 +79,8 @@ class ReplyFile:
         """Store one batch of (key, answer), all of it or nothing.
 
         Raises:
-            RunFolderError: If the batch cannot be written; then the file is as it was before. Also if the disk
-                cannot be forced; then the batch is in the file, but a power cut may lose it.
+            RunFolderError: If the batch cannot be written; then the file is as it was before. Also if the
+                disk cannot be forced; then the batch is in the file, but a power cut may lose it.
         """
         block = encode_batch(batch)
         try:
