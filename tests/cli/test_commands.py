@@ -42,7 +42,7 @@ def test_measure_writes_the_numbers_and_the_page_and_says_the_headline(
 ) -> None:
     out = tmp_path / "out"
     name = f"hf:{text_model}+ocr"
-    words = ["measure", name, "--limit", "2", "--out", out, "--threads", "1"]
+    words: list[str | Path] = ["measure", name, "--limit", "2", "--out", out, "--threads", "1"]
     assert levelhead(*words, monkeypatch=monkeypatch) == 0
     said = capsys.readouterr()
     assert str(out / "report.html") in said.out
@@ -67,7 +67,17 @@ def test_build_then_run_then_report_is_the_long_way_to_the_same_page(
 ) -> None:
     data, out = tmp_path / "set", tmp_path / "out"
     assert levelhead("illusion", "build", "--out", data, "--questions", "2", monkeypatch=monkeypatch) == 0
-    words = ["illusion", "run", f"hf:{text_model}+ocr", "--data", data, "--out", out, "--threads", "1"]
+    words: list[str | Path] = [
+        "illusion",
+        "run",
+        f"hf:{text_model}+ocr",
+        "--data",
+        data,
+        "--out",
+        out,
+        "--threads",
+        "1",
+    ]
     assert levelhead(*words, monkeypatch=monkeypatch) == 0
     page = (out / "report.html").read_text()
     (out / "report.html").unlink()
@@ -90,7 +100,7 @@ def test_models_list_names_every_form(
 def test_models_check_counts_the_answers_that_batching_changes(
     text_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["models", "check", f"hf:{text_model}", "--questions", "4", "--threads", "1"]
+    words: list[str | Path] = ["models", "check", f"hf:{text_model}", "--questions", "4", "--threads", "1"]
     assert levelhead(*words, monkeypatch=monkeypatch) == 0
     assert "n=4" in capsys.readouterr().out
 
@@ -163,7 +173,15 @@ def test_a_server_at_fault_ends_the_run_and_says_what_to_do(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     server = ScriptedServer(lambda asked: answer)
-    words = ["illusion", "run", f"openai:m@{server.url}", "--data", data, "--out", tmp_path / "out"]
+    words: list[str | Path] = [
+        "illusion",
+        "run",
+        f"openai:m@{server.url}",
+        "--data",
+        data,
+        "--out",
+        tmp_path / "out",
+    ]
     assert levelhead(*words, monkeypatch=monkeypatch) == 1
     server.close()
     assert message in capsys.readouterr().err
@@ -180,7 +198,7 @@ def test_rows_that_failed_are_told_at_the_end_and_asked_again_next_time(
         return refusal(400, "context length exceeded") if moody and plain else chat("Paris")
 
     server = ScriptedServer(answer)
-    words = [
+    words: list[str | Path] = [
         "illusion",
         "run",
         f"openai:m@{server.url}",
@@ -209,7 +227,17 @@ def test_a_huge_or_broken_picture_is_told_by_row_and_the_rest_is_measured(
     pictures[0].write_bytes(png_that_claims(20_000, 20_000))
     pictures[1].write_bytes(b"no picture")
     out = tmp_path / "out"
-    words = ["illusion", "run", f"hf:{text_model}+ocr", "--data", data, "--out", out, "--threads", "1"]
+    words: list[str | Path] = [
+        "illusion",
+        "run",
+        f"hf:{text_model}+ocr",
+        "--data",
+        data,
+        "--out",
+        out,
+        "--threads",
+        "1",
+    ]
     assert levelhead(*words, monkeypatch=monkeypatch) == 1
     assert "2 of 16 answers failed" in capsys.readouterr().err
     assert json.loads((out / "summary.json").read_text())["illusion"]["failed"]["n"] == 16

@@ -65,7 +65,8 @@ def test_a_finished_run_asks_nothing_again_and_gives_the_same_numbers(data: Path
     first = run(gullible(data), data, tmp_path / "out")
     model = gullible(data)
     assert run(model, data, tmp_path / "out") == first
-    assert model.asked == model.scored == []
+    assert not model.asked
+    assert not model.scored
 
 
 def test_another_mode_or_set_is_refused_in_the_same_folder(data: Path, tmp_path: Path) -> None:

@@ -32,7 +32,8 @@ def by_hand(network: Any, row: list[int], steps: int, end: int) -> tuple[list[in
     """Greedy decoding without cache, batch or padding."""
     import torch
 
-    tokens, log_probs = [], []
+    tokens: list[int] = []
+    log_probs: list[float] = []
     for _ in range(steps):
         with torch.inference_mode():
             distribution = network(torch.tensor([row + tokens])).logits[0, -1].log_softmax(-1)
