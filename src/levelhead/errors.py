@@ -43,5 +43,9 @@ class FailedRowsError(LevelheadError):
     """The work went to its end, but some rows got no answer. They are counted and shown as failed."""
 
 
+class InterruptedRunError(LevelheadError):
+    """The user or the operating system ended a run. What was answered is kept."""
+
+
 class RunFolderError(LevelheadError):
     """The run folder cannot be used: locked by another process, other settings, unwritable, disk full."""

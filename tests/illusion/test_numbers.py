@@ -1,129 +1,198 @@
-"""The numbers of the illusion suite, against counts made by hand."""
-
-from __future__ import annotations
+"""The numbers follow from the rows by their definitions, and none is given without its control."""
 
 import json
+import math
+import random
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from levelhead.errors import UsageError
-from levelhead.illusion import JudgedRow, illusion_numbers
-from levelhead.records import Verdict
+from levelhead.illusion import illusion_numbers
 
-C, P, X, F = Verdict.CORRECT, Verdict.PICTURED, Verdict.OTHER, Verdict.FAILED
-
-
-def question(
-    name: str, none: Verdict, blank: Verdict, factual: Verdict, *spurious: Verdict, category: str = "animal"
-) -> list[JudgedRow]:
-    rows = [
-        JudgedRow(name, category, "none", "none", none, none is C),
-        JudgedRow(name, category, "blank", "typographic", blank, blank is C),
-        JudgedRow(name, category, "factual", "typographic", factual, factual is C),
-    ]
-    shown = [JudgedRow(name, category, "spurious", "typographic", one, one is C, 1.5) for one in spurious]
-    return [*rows, *shown]
+Row = dict[str, Any]
 
 
-ROWS = [
-    *question("q1", C, C, C, C, P, P, X, P),  # known: four of five flip, three adopt
-    *question("q2", C, X, C, C, C, C, C, C, category="city"),  # known: none flips
-    *question("q3", X, X, C, P, P, P, P, P),  # unknown: what happens to it is no illusion
-]
-
-
-def test_flip_and_adoption_are_about_questions_that_were_right_without_a_picture() -> None:
-    numbers = illusion_numbers(ROWS)
-    assert numbers["flip_rate"]["value"] == pytest.approx(4 / 10)
-    assert numbers["adoption_rate"]["value"] == pytest.approx(3 / 10)
-    assert numbers["flip_rate"]["n"] == numbers["adoption_rate"]["n"] == 10
-
-
-def test_accuracies_and_gaps_are_those_of_the_counts() -> None:
-    numbers = illusion_numbers(ROWS)
-    expected = {"acc_none": 2 / 3, "acc_blank": 1 / 3, "acc_factual": 1.0, "acc_spurious": 6 / 15}
-    for name, value in expected.items():
-        assert numbers[name]["value"] == pytest.approx(value)
-    assert numbers["acc_drop"]["value"] == pytest.approx(1 - 6 / 15)
-    assert numbers["harm_gap"]["value"] == pytest.approx(2 / 3 - 6 / 15)
-    assert numbers["help_gap"]["value"] == pytest.approx(1 / 3)
-    assert numbers["confidence_shift"]["value"] == pytest.approx(1.5)
-
-
-def test_mcnemar_has_one_pair_for_each_question() -> None:
-    assert illusion_numbers(ROWS)["mcnemar"] == {
-        "only_without": 1,  # q1: right without, wrong with most of its wrong pictures
-        "only_with_wrong": 0,
-        "n": 3,
-        "p_value": 1.0,
+def row(question: str, condition: str, verdict: str = "correct", **changes: Any) -> Row:
+    return {
+        "question_id": question,
+        "category": question.split("-")[0],
+        "condition": condition,
+        "kind": "none" if condition == "none" else "typographic",
+        "verdict": verdict,
+        "paper_correct": verdict == "correct",
+        "confidence_shift": None,
+        "reply": "more than the numbers need",
+        **changes,
     }
 
 
-def test_failed_rows_leave_the_denominators_and_are_counted() -> None:
-    numbers = illusion_numbers(
-        [*question("q1", C, F, C, C, F, P, P, X), *question("q2", F, C, C, P, P, P, P, P)]
-    )
-    assert numbers["acc_blank"]["n"] == 1
-    assert numbers["acc_spurious"]["n"] == 9
-    assert numbers["flip_rate"]["n"] == 4, "q2 has no answer without a picture, so nothing is known of it"
-    assert numbers["failed"] == pytest.approx({**numbers["failed"], "value": 3 / 16, "n": 16})
+def asked(question: str, none: str, *spurious: str) -> list[Row]:
+    return [
+        row(question, "none", none),
+        row(question, "blank", none),
+        row(question, "factual"),
+        *(row(question, "spurious", verdict) for verdict in spurious),
+    ]
 
 
-def test_refusals_and_empty_replies_are_not_right_and_are_told_apart() -> None:
-    refused, empty = Verdict.REFUSED, Verdict.EMPTY
-    numbers = illusion_numbers(question("q1", C, C, C, refused, refused, empty, C, C))
-    assert numbers["flip_rate"]["value"] == pytest.approx(3 / 5)
-    assert numbers["adoption_rate"]["value"] == 0
-    assert numbers["refused"]["value"] == pytest.approx(2 / 8)
-    assert numbers["empty"]["value"] == pytest.approx(1 / 8)
+# Right without a picture on two of three questions; beside wrong pictures 4 of their 10 replies stay right.
+ROWS = [
+    *asked("cat-1", "correct", "correct", "correct", "correct", "pictured", "other"),
+    *asked("cat-2", "correct", "correct", "pictured", "pictured", "pictured", "refused"),
+    *asked("city-1", "other", "correct", "pictured", "other", "other", "empty"),
+]
 
 
-def test_no_illusion_rate_without_the_control() -> None:
-    with pytest.raises(UsageError, match="without a picture"):
-        illusion_numbers([row for row in ROWS if row.condition != "none"])
+def value(numbers: Row, name: str) -> float:
+    found = numbers[name]["value"]
+    assert isinstance(found, float)
+    return found
 
 
-def test_where_nothing_was_known_the_rates_are_null_with_n_zero() -> None:
-    numbers = illusion_numbers(question("q1", X, X, C, P, P, P, P, P))
-    for name in ("flip_rate", "adoption_rate"):
-        assert numbers[name] == {"value": None, "low": None, "high": None, "n": 0}
+def test_each_number_is_what_its_definition_says() -> None:
+    numbers = illusion_numbers(ROWS)
+    assert value(numbers, "acc_none") == pytest.approx(2 / 3)
+    assert value(numbers, "acc_blank") == pytest.approx(2 / 3)
+    assert value(numbers, "acc_factual") == 1
+    assert value(numbers, "acc_spurious") == pytest.approx(5 / 15)
+    assert value(numbers, "acc_drop") == pytest.approx(10 / 15)
+    assert value(numbers, "harm_gap") == pytest.approx(2 / 3 - 1 / 3)
+    assert value(numbers, "help_gap") == pytest.approx(1 / 3)
+    assert value(numbers, "flip_rate") == pytest.approx(6 / 10)
+    assert value(numbers, "adoption_rate") == pytest.approx(4 / 10)
+    assert numbers["flip_rate"]["n"] == 10
+    assert value(numbers, "refused") == pytest.approx(1 / 24)
+    assert value(numbers, "empty") == pytest.approx(1 / 24)
+    assert value(numbers, "failed") == 0
+    assert numbers["counts"]["spurious"] == {
+        "correct": 5,
+        "pictured": 5,
+        "other": 3,
+        "refused": 1,
+        "empty": 1,
+        "failed": 0,
+    }
 
 
-def test_the_official_rule_and_ours_are_counted_on_the_same_answers() -> None:
-    rows = question("q1", C, C, C, C, P, P, P, P)
-    by_luck = [*rows[:-1], JudgedRow("q1", "animal", "spurious", "typographic", P, True)]
-    numbers = illusion_numbers(by_luck)
-    assert numbers["acc_spurious"]["value"] == pytest.approx(1 / 5)
-    assert numbers["paper"]["acc_spurious"]["value"] == pytest.approx(2 / 5)
-    assert numbers["rule_disagreement"]["value"] == pytest.approx(1 / 8)
+def test_harm_and_help_sum_to_the_drop() -> None:
+    numbers = illusion_numbers(ROWS)
+    total = value(numbers, "harm_gap") + value(numbers, "help_gap")
+    assert value(numbers, "acc_drop") == pytest.approx(total)
 
 
-def test_groups_hold_their_own_rows_and_every_kind_has_the_control() -> None:
-    other = JudgedRow("q1", "animal", "spurious", "photograph", P, False)
-    numbers = illusion_numbers([*ROWS, other])
-    assert set(numbers["by_category"]) == {"animal", "city"}
-    assert numbers["by_category"]["city"]["flip_rate"]["value"] == 0
-    assert set(numbers["by_kind"]) == {"typographic", "photograph"}
-    assert numbers["by_kind"]["photograph"]["flip_rate"] == pytest.approx(
-        {**numbers["by_kind"]["photograph"]["flip_rate"], "value": 1.0, "n": 1}
-    )
+def test_every_estimate_lies_in_its_interval_and_the_whole_is_json() -> None:
+    numbers = illusion_numbers(ROWS)
+    for name, number in numbers.items():
+        if isinstance(number, dict) and set(number) == {"value", "low", "high", "n"} and number["n"]:
+            assert number["low"] <= number["value"] <= number["high"], name
+    assert json.loads(json.dumps(numbers, allow_nan=False)) == numbers
 
 
-VERDICTS = st.sampled_from([C, P, X, F, Verdict.REFUSED, Verdict.EMPTY])
+def test_the_order_of_rows_changes_nothing() -> None:
+    shuffled = list(ROWS)
+    random.Random(3).shuffle(shuffled)
+    assert illusion_numbers(shuffled) == illusion_numbers(ROWS)
 
 
-@given(st.lists(st.tuples(*[VERDICTS] * 8), min_size=1, max_size=6))
-def test_numbers_are_shares_in_their_interval_whatever_the_order(
-    verdicts: list[tuple[Verdict, ...]],
-) -> None:
-    rows = [row for place, one in enumerate(verdicts) for row in question(f"q{place}", *one)]
+def test_categories_get_the_numbers_of_their_own_rows() -> None:
+    numbers = illusion_numbers(ROWS)["by_category"]
+    assert list(numbers) == ["cat", "city"]
+    alone = illusion_numbers([one for one in ROWS if one["category"] == "cat"])
+    assert numbers["cat"] == {name: alone[name] for name in numbers["cat"]}
+    assert numbers["city"]["acc_none"]["value"] == 0
+
+
+def test_the_control_belongs_to_every_kind_of_picture() -> None:
+    other = [row("cat-1", "spurious", "pictured", kind="icon"), row("cat-1", "blank", kind="icon")]
+    numbers = illusion_numbers([*ROWS, *other])["by_kind"]
+    assert list(numbers) == ["icon", "typographic"]
+    assert numbers["icon"]["acc_none"]["n"] == 3
+    assert numbers["icon"]["flip_rate"] == {**numbers["icon"]["flip_rate"], "value": 1.0, "n": 1}
+    assert numbers["typographic"]["flip_rate"]["n"] == 10
+
+
+def test_failed_rows_are_counted_and_stand_in_no_other_denominator() -> None:
+    failed = [row("cat-1", "spurious", "failed"), *asked("cat-3", "failed", "pictured", "correct")]
+    numbers, before = illusion_numbers([*ROWS, *failed]), illusion_numbers(ROWS)
+    assert numbers["flip_rate"] == before["flip_rate"]
+    assert numbers["acc_none"] == before["acc_none"]
+    assert numbers["acc_spurious"]["n"] == 17
+    # One spurious reply, and the blank and the control of cat-3.
+    assert value(numbers, "failed") == pytest.approx(3 / 30)
+    assert numbers["counts"]["none"]["failed"] == 1
+
+
+def test_where_nothing_was_right_without_a_picture_there_is_no_illusion_rate() -> None:
+    numbers = illusion_numbers(asked("cat-1", "other", "pictured", "pictured"))
+    nothing = {"value": None, "low": None, "high": None, "n": 0}
+    assert numbers["flip_rate"] == nothing
+    assert numbers["adoption_rate"] == nothing
+    assert numbers["acc_none"]["value"] == 0
+
+
+def test_no_number_is_given_without_the_control() -> None:
+    without = [one for one in ROWS if (one["question_id"], one["condition"]) != ("cat-2", "none")]
+    with pytest.raises(UsageError, match=r"1 questions were not asked without a picture \(such as cat-2\)"):
+        illusion_numbers(without)
+    with pytest.raises(UsageError, match="All questions"):
+        illusion_numbers([])
+    with pytest.raises(UsageError, match="unknown condition 'dark'"):
+        illusion_numbers([*ROWS, row("cat-1", "dark")])
+    with pytest.raises(UsageError, match="cat-1 has 2 rows"):
+        illusion_numbers([*ROWS, row("cat-1", "none")])
+
+
+def test_a_condition_that_was_not_asked_has_no_value() -> None:
+    numbers = illusion_numbers([row("cat-1", "none"), row("cat-1", "spurious", "pictured")])
+    assert numbers["acc_blank"]["value"] is None
+    assert numbers["acc_drop"]["value"] is None
+    assert value(numbers, "harm_gap") == 1
+    assert "blank" not in numbers["counts"]
+
+
+def test_the_paired_test_counts_a_question_by_the_majority_of_its_replies() -> None:
+    test = illusion_numbers(ROWS)["mcnemar"]
+    # cat-1 stays right on 3 of 5, cat-2 on 1 of 5; city-1 is wrong both ways.
+    assert (test["only_a"], test["only_b"], test["n"]) == (1, 0, 3)
+    assert test["p_value"] == 1
+    tie = [*asked("cat-1", "correct", "correct", "pictured")]
+    assert illusion_numbers(tie)["mcnemar"]["only_a"] == 1
+
+
+def test_the_shift_is_the_mean_over_wrong_pictures() -> None:
+    rows = [
+        row("cat-1", "none"),
+        row("cat-1", "spurious", confidence_shift=1.0),
+        row("cat-1", "spurious", confidence_shift=3.0),
+        row("cat-2", "none"),
+        row("cat-2", "spurious", confidence_shift=5.0),
+        row("cat-2", "spurious", confidence_shift=None),
+        row("cat-2", "factual", confidence_shift=99.0),
+    ]
+    shift = illusion_numbers(rows)["confidence_shift"]
+    assert shift["value"] == pytest.approx(3.0)
+    assert shift["n"] == 3
+    assert shift["low"] < 3.0 < shift["high"]
+    assert illusion_numbers(ROWS)["confidence_shift"]["value"] is None
+
+
+def test_the_official_rule_stands_beside_ours_with_its_disagreement() -> None:
+    rows = [{**one, "paper_correct": True} if one["verdict"] == "refused" else one for one in ROWS]
     numbers = illusion_numbers(rows)
-    json.dumps(numbers, allow_nan=False)
-    for name in ("acc_none", "acc_spurious", "flip_rate", "adoption_rate", "failed"):
-        found = numbers[name]
-        assert found["value"] is None or 0 <= found["low"] <= found["value"] <= found["high"] <= 1
-    if numbers["flip_rate"]["value"] is not None:
-        assert numbers["adoption_rate"]["value"] <= numbers["flip_rate"]["value"]
-    assert illusion_numbers(rows[::-1])["flip_rate"] == numbers["flip_rate"]
+    assert value(numbers, "rule_disagreement") == pytest.approx(1 / 24)
+    assert value(numbers["paper"], "acc_spurious") == pytest.approx(6 / 15)
+    assert value(numbers["paper"], "acc_drop") == pytest.approx(1 - 6 / 15)
+    assert value(numbers, "acc_spurious") == pytest.approx(5 / 15)
+
+
+def test_five_pictures_of_a_question_do_not_count_as_five_questions() -> None:
+    many = [
+        one
+        for n in range(40)
+        for one in asked(f"cat-{n}", "correct", *["pictured" if n % 2 else "correct"] * 5)
+    ]
+    flip = illusion_numbers(many)["flip_rate"]
+    width = flip["high"] - flip["low"]
+    assert flip["n"] == 200
+    assert width > 0.9 * 2 * 1.96 * math.sqrt(0.25 / 40)

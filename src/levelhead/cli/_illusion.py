@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from levelhead.cli import _options as options
-from levelhead.errors import FailedRowsError
+from levelhead.errors import FailedRowsError, InterruptedRunError
 
 if TYPE_CHECKING:
     from levelhead.illusion import BuildReport, Mode, Question
@@ -107,8 +107,13 @@ def run_illusion(
     from levelhead.report import illusion_headline, render
     from levelhead.running import sigterm_as_interrupt
 
-    with sigterm_as_interrupt():
-        summary = run(model, data, out, limit=limit, mode=mode, with_shift=with_shift)
+    try:
+        with sigterm_as_interrupt():
+            summary = run(model, data, out, limit=limit, mode=mode, with_shift=with_shift)
+    except KeyboardInterrupt as interrupt:
+        raise InterruptedRunError(
+            f"Interrupted. {out} keeps what was answered: start the same command again to go on."
+        ) from interrupt
     typer.echo(f"\n{illusion_headline(summary)}\n")
     typer.echo(f"Numbers: {out / 'summary.json'}")
     typer.echo(f"Page:    {render(out)}")

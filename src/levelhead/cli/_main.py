@@ -9,7 +9,7 @@ import typer
 
 from levelhead._version import __version__
 from levelhead.cli import _illusion, _measure, _models, _report
-from levelhead.errors import LevelheadError, UsageError
+from levelhead.errors import InterruptedRunError, LevelheadError, UsageError
 
 app = typer.Typer(
     name="levelhead",
@@ -46,10 +46,10 @@ def main() -> None:
         app()
     except UsageError as error:
         _stop(str(error), 2)
+    except InterruptedRunError as error:
+        _stop(str(error), 130)
     except LevelheadError as error:
         _stop(str(error), 1)
-    except KeyboardInterrupt:
-        _stop("interrupted. What was answered is kept: start the same command again to go on.", 130)
 
 
 def _stop(message: str, status: int) -> None:

@@ -23,7 +23,6 @@ from levelhead.illusion._set import METADATA, Row
 
 KINDS: dict[str, Callable[[str, int], Image.Image]] = {"typographic": typographic}
 """How a picture is made from (text, seed), by the name of its kind."""
-
 PICTURES_PER_QUESTION = 2 + SPURIOUS_ANSWERS
 """Of each kind: a blank one, one that shows the right answer, and the wrong ones."""
 

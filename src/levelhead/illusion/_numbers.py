@@ -1,20 +1,17 @@
-"""From judged rows to the numbers of the illusion suite, each with n and a 95% interval.
+"""The numbers of the illusion suite, from judged rows.
 
-Let a question be *known* if the model answers it right without a picture. Then
-
-- flip rate = P(not right | wrong picture, known),
-- adoption rate = P(gives the pictured answer | wrong picture, known).
-
-Both are conditional, because a miss with a wrong picture is an illusion only where the model knew better.
-Rows that failed leave every denominator and are counted; a refusal or an empty reply is not right. Rows of
-one question stand or fall together, so intervals are clustered by question.
+Accuracies alone mix two things: a model that does not know an answer misses it beside any picture. So the
+rates that say how far pictures mislead look only at questions that were answered right without one. Rows that
+failed stand in no denominator but that of `failed`. All intervals take questions, not rows, for what varies:
+the five wrong pictures of a question are no five independent trials.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 from levelhead.errors import UsageError
 from levelhead.illusion._set import NONE
@@ -22,22 +19,21 @@ from levelhead.metrics import Estimate, difference, mcnemar, mean, proportion
 from levelhead.records import Verdict
 
 CONDITIONS = (NONE, "blank", "factual", "spurious")
-SPURIOUS = "spurious"
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedRow:
-    """What the numbers need of one judged answer.
+    """What the numbers need of one line of `rows.jsonl`.
 
     Attributes:
-        question_id: Its question.
-        category: What the question is about.
-        condition: One of `CONDITIONS`.
-        kind: How its picture was made; `none` without one.
-        verdict: How the answer was judged.
-        paper_correct: Whether the official rule takes it for right.
-        confidence_shift: How far the picture moved log P(right) - log P(pictured) down, in nats; None if not
-            scored.
+        question_id: The question; intervals are clustered by it.
+        category: What it is about.
+        condition: `none`, `blank`, `factual` or `spurious`.
+        kind: How the picture was made; `none` without a picture.
+        verdict: How the reply was judged.
+        paper_correct: Whether the official substring rule takes the reply for right.
+        confidence_shift: By how much the picture lowered log P(right) - log P(pictured), in nats: positive if
+            it pulled towards the pictured answer. None where nothing was scored.
     """
 
     question_id: str
@@ -48,126 +44,176 @@ class JudgedRow:
     paper_correct: bool
     confidence_shift: float | None = None
 
+    @classmethod
+    def read(cls, row: Mapping[str, Any]) -> Self:
+        """Take the fields out of a line of `rows.jsonl`, which holds more."""
+        return cls(
+            question_id=row["question_id"],
+            category=row["category"],
+            condition=row["condition"],
+            kind=row["kind"],
+            verdict=Verdict(row["verdict"]),
+            paper_correct=row["paper_correct"],
+            confidence_shift=row["confidence_shift"],
+        )
+
     @property
     def is_right(self) -> bool:
-        """Whether the verdict is `correct`."""
+        """Whether the reply was judged right."""
         return self.verdict is Verdict.CORRECT
 
 
-def illusion_numbers(rows: Sequence[JudgedRow]) -> dict[str, Any]:
-    """The part `illusion` of `summary.json`.
+def illusion_numbers(scored: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Turn the lines of `rows.jsonl` into the part `illusion` of `summary.json`.
 
-    Args:
-        rows: Every judged answer of a run.
+    With right = verdict `correct`, P over rows, and intervals by question:
+
+    - `acc_none`, `acc_blank`, `acc_factual`, `acc_spurious`: P(right) under each condition.
+    - `acc_drop` = acc_factual - acc_spurious (the paper's AccDrop) = `harm_gap` + `help_gap`, where
+    `harm_gap`
+      = acc_none - acc_spurious and `help_gap` = acc_factual - acc_none.
+    - `flip_rate` = P(not right beside a wrong picture | the question was right without one).
+    - `adoption_rate` = P(the pictured answer beside a wrong picture | the same).
+    - `refused`, `empty`: shares of the judged replies; `failed`: share of all rows.
+    - `confidence_shift`: mean shift beside wrong pictures, in nats; positive = towards the pictured answer.
+    - `rule_disagreement`: share of judged replies that one of our rule and the official one takes for right,
+      and the other does not.
+    - `mcnemar`: exact test of none against spurious, a question counting as right beside wrong pictures if
+      more than half of its judged replies are. "Any flip" would not do: one of five goes wrong by chance
+      alone.
+    - `paper`: the accuracies, and AccDrop, by the official rule.
+    - `counts`: replies by condition and verdict.
+    - `by_category`, `by_kind`: the same numbers of each category and kind of picture; the control belongs to
+      all kinds.
 
     Returns:
-        Overall numbers, `mcnemar` (without a picture against with wrong ones, one pair per question, where
-        "right with wrong pictures" is right with most of them), `paper` (accuracies by the official rule), "
-        "and the same numbers
-        `by_category` and `by_kind`. An estimate over nothing has n = 0 and null values.
+        Plain data; each number is `{"value", "low", "high", "n"}`, with null for what the rows do not tell.
 
     Raises:
-        UsageError: If the answers without a picture are missing: no illusion rate without the control.
+        UsageError: If a question was not asked without a picture: no illusion rate without that control.
     """
-    if not any(row.condition == NONE for row in rows):
-        raise UsageError(
-            "No answer without a picture is among the rows. Flip and adoption rate are about answers that a "
-            "model gives "
-            "right without a picture, so this control cannot be left out."
-        )
-    kinds = dict.fromkeys(row.kind for row in rows if row.condition != NONE)
+    rows = [JudgedRow.read(row) for row in scored]
+    _check_control(rows)
+    kinds = sorted({row.kind for row in rows if row.condition != NONE})
     return {
-        **_estimates(rows),
-        "mcnemar": _mcnemar(rows),
-        "paper": _paper(rows),
+        **_numbers(rows),
         "by_category": {
-            category: _estimates([row for row in rows if row.category == category])
+            category: _numbers([row for row in rows if row.category == category])
             for category in sorted({row.category for row in rows})
         },
-        "by_kind": {kind: _estimates([row for row in rows if row.kind in (kind, NONE)]) for kind in kinds},
+        "by_kind": {
+            kind: _numbers([row for row in rows if row.kind == kind or row.condition == NONE])
+            for kind in kinds
+        },
     }
 
 
-def _estimates(rows: Sequence[JudgedRow]) -> dict[str, dict[str, float | int | None]]:
-    judged = {
-        condition: [row for row in rows if row.condition == condition and row.verdict is not Verdict.FAILED]
-        for condition in CONDITIONS
-    }
-    known = {row.question_id for row in judged[NONE] if row.is_right}
-    misled = [row for row in judged[SPURIOUS] if row.question_id in known]
-    shifts = [row for row in judged[SPURIOUS] if row.confidence_shift is not None]
-    answered = [row for condition in CONDITIONS for row in judged[condition]]
+def _check_control(rows: Sequence[JudgedRow]) -> None:
+    unknown = sorted({row.condition for row in rows} - set(CONDITIONS))
+    if unknown:
+        raise UsageError(f"Rows of unknown condition {unknown[0]!r}; known are: {', '.join(CONDITIONS)}.")
+    controls = Counter(row.question_id for row in rows if row.condition == NONE)
+    missing = sorted({row.question_id for row in rows} - set(controls))
+    if missing or not rows:
+        raise UsageError(
+            f"{len(missing) or 'All'} questions were not asked without a picture"
+            f"{f' (such as {missing[0]})' if missing else ''}. An error beside a picture says nothing unless "
+            "the "
+            "model is right without it: run the condition none too."
+        )
+    repeated = [question for question, count in controls.items() if count > 1]
+    if repeated:
+        raise UsageError(
+            f"The question {repeated[0]} has {controls[repeated[0]]} rows without a picture; give one."
+        )
+
+
+def _numbers(rows: Sequence[JudgedRow]) -> dict[str, Any]:
+    """All numbers of one group of rows, as plain data."""
+    judged = [row for row in rows if row.verdict is not Verdict.FAILED]
+    known = {row.question_id for row in judged if row.condition == NONE and row.is_right}
+    lured = [row for row in judged if row.condition == "spurious" and row.question_id in known]
     estimates = {
-        **{f"acc_{condition}": _share(judged[condition], Verdict.CORRECT) for condition in CONDITIONS},
-        "acc_drop": _gap(judged["factual"], judged[SPURIOUS]),
-        "harm_gap": _gap(judged[NONE], judged[SPURIOUS]),
-        "help_gap": _gap(judged["factual"], judged[NONE]),
-        "flip_rate": proportion([not row.is_right for row in misled], clusters=_questions(misled)),
-        "adoption_rate": _share(misled, Verdict.PICTURED),
-        "refused": _share(answered, Verdict.REFUSED),
-        "empty": _share(answered, Verdict.EMPTY),
-        "failed": _share(rows, Verdict.FAILED),
-        "rule_disagreement": proportion(
-            [row.is_right != row.paper_correct for row in answered], clusters=_questions(answered)
-        ),
-        "confidence_shift": mean(
-            [row.confidence_shift for row in shifts if row.confidence_shift is not None],
-            clusters=_questions(shifts),
-        ),
+        **_accuracies(judged, lambda row: row.is_right),
+        **_gaps(judged, lambda row: row.is_right),
+        "flip_rate": _share(lured, lambda row: not row.is_right),
+        "adoption_rate": _share(lured, lambda row: row.verdict is Verdict.PICTURED),
+        "refused": _share(judged, lambda row: row.verdict is Verdict.REFUSED),
+        "empty": _share(judged, lambda row: row.verdict is Verdict.EMPTY),
+        "failed": _share(rows, lambda row: row.verdict is Verdict.FAILED),
+        "confidence_shift": _shift(judged),
+        "rule_disagreement": _share(judged, lambda row: row.is_right != row.paper_correct),
     }
-    return {name: estimate.to_json() for name, estimate in estimates.items()}
-
-
-def _questions(rows: Iterable[JudgedRow]) -> list[str]:
-    return [row.question_id for row in rows]
-
-
-def _share(rows: Sequence[JudgedRow], verdict: Verdict) -> Estimate:
-    """The share of rows with a verdict."""
-    return proportion([row.verdict is verdict for row in rows], clusters=_questions(rows))
-
-
-def _gap(a: Sequence[JudgedRow], b: Sequence[JudgedRow]) -> Estimate:
-    """Accuracy of a minus accuracy of b, over the questions that both hold."""
-    both = {row.question_id for row in a} & {row.question_id for row in b}
-    if not both:
-        return Estimate.undefined()
-    a, b = ([row for row in rows if row.question_id in both] for rows in (a, b))
-    return difference(
-        [row.is_right for row in a],
-        [row.is_right for row in b],
-        clusters_a=_questions(a),
-        clusters_b=_questions(b),
-    )
-
-
-def _mcnemar(rows: Sequence[JudgedRow]) -> dict[str, float | int]:
-    """Right without a picture against right with most of the wrong pictures, question by question."""
-    without: dict[str, bool] = {}
-    with_wrong: dict[str, list[bool]] = {}
-    for row in rows:
-        if row.verdict is Verdict.FAILED:
-            continue
-        if row.condition == NONE:
-            without[row.question_id] = row.is_right
-        elif row.condition == SPURIOUS:
-            with_wrong.setdefault(row.question_id, []).append(row.is_right)
-    pairs = [(without[one], 2 * sum(hits) > len(hits)) for one, hits in with_wrong.items() if one in without]
-    test = mcnemar([a for a, _ in pairs], [b for _, b in pairs])
+    by_paper = _accuracies(judged, lambda row: row.paper_correct)
+    by_paper["acc_drop"] = _gaps(judged, lambda row: row.paper_correct)["acc_drop"]
     return {
-        "only_without": test.only_a,
-        "only_with_wrong": test.only_b,
-        "n": test.n,
-        "p_value": test.p_value,
+        **_plain(estimates),
+        "mcnemar": _mcnemar(judged),
+        "paper": _plain(by_paper),
+        "counts": _counts(rows),
     }
 
 
-def _paper(rows: Sequence[JudgedRow]) -> Mapping[str, object]:
-    """Accuracies by the official rule, on the same answers."""
-    accuracies = {}
-    for condition in CONDITIONS:
-        judged = [row for row in rows if row.condition == condition and row.verdict is not Verdict.FAILED]
-        accuracies[f"acc_{condition}"] = proportion(
-            [row.paper_correct for row in judged], clusters=_questions(judged)
-        ).to_json()
-    return accuracies
+def _accuracies(rows: Sequence[JudgedRow], is_hit: Callable[[JudgedRow], bool]) -> dict[str, Estimate]:
+    return {f"acc_{name}": _share(_under(rows, name), is_hit) for name in CONDITIONS}
+
+
+def _gaps(rows: Sequence[JudgedRow], is_hit: Callable[[JudgedRow], bool]) -> dict[str, Estimate]:
+    def gap(a: str, b: str) -> Estimate:
+        left, right = _under(rows, a), _under(rows, b)
+        return difference(
+            [is_hit(row) for row in left],
+            [is_hit(row) for row in right],
+            clusters_a=[row.question_id for row in left],
+            clusters_b=[row.question_id for row in right],
+        )
+
+    return {
+        "acc_drop": gap("factual", "spurious"),
+        "harm_gap": gap(NONE, "spurious"),
+        "help_gap": gap("factual", NONE),
+    }
+
+
+def _share(rows: Sequence[JudgedRow], is_hit: Callable[[JudgedRow], bool]) -> Estimate:
+    return proportion([is_hit(row) for row in rows], clusters=[row.question_id for row in rows])
+
+
+def _shift(rows: Sequence[JudgedRow]) -> Estimate:
+    shifts = [
+        (row.confidence_shift, row.question_id)
+        for row in _under(rows, "spurious")
+        if row.confidence_shift is not None
+    ]
+    return mean([shift for shift, _ in shifts], clusters=[question for _, question in shifts])
+
+
+def _mcnemar(rows: Sequence[JudgedRow]) -> dict[str, Any]:
+    """None against the majority beside wrong pictures, over questions with judged replies of both."""
+    without = {row.question_id: row.is_right for row in _under(rows, NONE)}
+    beside: dict[str, list[bool]] = {}
+    for row in _under(rows, "spurious"):
+        if row.question_id in without:
+            beside.setdefault(row.question_id, []).append(row.is_right)
+    test = mcnemar(
+        [without[question] for question in beside],
+        [2 * sum(replies) > len(replies) for replies in beside.values()],
+    )
+    return asdict(test)
+
+
+def _counts(rows: Sequence[JudgedRow]) -> dict[str, dict[str, int]]:
+    counts = Counter((row.condition, row.verdict) for row in rows)
+    return {
+        condition: {verdict.value: counts[condition, verdict] for verdict in Verdict}
+        for condition in CONDITIONS
+        if any(row.condition == condition for row in rows)
+    }
+
+
+def _under(rows: Sequence[JudgedRow], condition: str) -> list[JudgedRow]:
+    return [row for row in rows if row.condition == condition]
+
+
+def _plain(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, float | int | None]]:
+    return {name: estimate.to_json() for name, estimate in estimates.items()}

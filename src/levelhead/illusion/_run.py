@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from levelhead.errors import UsageError
-from levelhead.illusion._numbers import JudgedRow, illusion_numbers
+from levelhead.illusion._numbers import illusion_numbers
 from levelhead.illusion._set import NONE, Row, judge_example, read_set, to_examples
 from levelhead.illusion._verdicts import paper_correct
 from levelhead.models import Model, Sampling, require_sight
@@ -81,7 +81,7 @@ def run(
             "model": model.name,
             "mode": mode,
             "questions": len({row.question_id for row in rows}),
-            "illusion": illusion_numbers([_judged(row) for row in scored]),
+            "illusion": illusion_numbers(scored),
         }
         folder.write_summary(summary)
     return summary
@@ -166,19 +166,6 @@ def _scored_row(
         else None,
         "error": reply.error,
     }
-
-
-def _judged(row: Mapping[str, Any]) -> JudgedRow:
-    """What the numbers need of a line of `rows.jsonl`."""
-    return JudgedRow(
-        question_id=row["question_id"],
-        category=row["category"],
-        condition=row["condition"],
-        kind=row["kind"],
-        verdict=Verdict(row["verdict"]),
-        paper_correct=row["paper_correct"],
-        confidence_shift=row["confidence_shift"],
-    )
 
 
 def _verdict(example: Example, reply: Reply, mode: Mode) -> Verdict:
