@@ -45,6 +45,17 @@ def test_an_unreadable_picture_gives_its_error_and_the_others_are_read(reader: T
     assert sound == "Berlin"
 
 
+def test_a_picture_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = TextReader(workers=1)
+    read: list[Image] = []
+    honest = reader._read_one
+    monkeypatch.setattr(reader, "_read_one", lambda image: (read.append(image), honest(image))[1])
+    assert (
+        reader.read([sign("Berlin"), sign("Berlin")]) == reader.read([sign("Berlin")]) * 2 == ["Berlin"] * 2
+    )
+    assert len(read) == 1
+
+
 def test_what_is_seen_stands_before_the_question_and_in_the_reply(reader: TextReader) -> None:
     inner = FakeModel(sees=False)
     model = OCRModel(inner, reader)

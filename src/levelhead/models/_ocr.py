@@ -28,6 +28,8 @@ _FORMAT = 1
 class TextReader:
     """Reads the words in pictures with RapidOCR, whose models come inside its package.
 
+    What was read is remembered by the hash of the picture, since a run asks about the same pictures twice.
+
     Args:
         workers: Pictures read at once, one processor core each.
     """
@@ -40,6 +42,7 @@ class TextReader:
                 "Eyes for text-only models (+ocr)", extra="ocr", module=error.name or "rapidocr"
             ) from error
         self._workers = workers or len(os.sched_getaffinity(0))
+        self._known: dict[str, str] = {}
         self._engine: Any = RapidOCR(
             params={
                 "Global.log_level": "error",
@@ -61,16 +64,20 @@ class TextReader:
 
         A picture that cannot be decoded gives its error instead; the others are read all the same.
         """
-        distinct: dict[str, Image] = {}
+        new: dict[str, Image] = {}
         keys: list[str | ImageError] = []
         for image in images:
             try:
                 keys.append(key := image.sha256())
-                distinct.setdefault(key, image)
             except ImageError as error:
                 keys.append(error)
+                continue
+            if key not in self._known:
+                new[key] = image
         with ThreadPoolExecutor(self._workers) as pool:
-            texts = dict(zip(distinct, pool.map(self._read_one, distinct.values()), strict=True))
+            found = dict(zip(new, pool.map(self._read_one, new.values()), strict=True))
+        texts = {**self._known, **found}
+        self._known |= {key: text for key, text in found.items() if isinstance(text, str)}
         return [key if isinstance(key, ImageError) else texts[key] for key in keys]
 
     def _read_one(self, image: Image) -> str | ImageError:
