@@ -49,10 +49,14 @@ def test_a_picture_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = TextReader(workers=1)
     read: list[Image] = []
     honest = reader._read_one
-    monkeypatch.setattr(reader, "_read_one", lambda image: (read.append(image), honest(image))[1])
-    assert (
-        reader.read([sign("Berlin"), sign("Berlin")]) == reader.read([sign("Berlin")]) * 2 == ["Berlin"] * 2
-    )
+
+    def watched(image: Image) -> str | ImageError:
+        read.append(image)
+        return honest(image)
+
+    monkeypatch.setattr(reader, "_read_one", watched)
+    assert reader.read([sign("Berlin"), sign("Berlin")]) == ["Berlin", "Berlin"]
+    assert reader.read([sign("Berlin")]) == ["Berlin"]
     assert len(read) == 1
 
 
