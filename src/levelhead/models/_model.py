@@ -68,13 +68,11 @@ class Model(ABC):
         fingerprint: Identity of the weights or of the server's model. Replies are cached under it, so it
             changes whenever the answers may.
         sees: Whether prompts may hold pictures.
-        can_score: Whether `iter_score` works.
     """
 
     name: str
     fingerprint: str
     sees: bool
-    can_score: bool
 
     @abstractmethod
     def iter_generate(
@@ -89,6 +87,11 @@ class Model(ABC):
             UsageError: If a prompt holds pictures and the model does not see.
             ModelError: If the model or its server fails as a whole.
         """
+
+    @property
+    def can_score(self) -> bool:
+        """Whether `iter_score` works. A server may have to be asked, so this is not known before."""
+        return False
 
     def iter_score(
         self, prompts: Sequence[Prompt], continuations: Sequence[str]

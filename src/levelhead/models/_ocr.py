@@ -114,7 +114,7 @@ class OCRModel(Model):
         ).hexdigest()
 
     @property
-    def can_score(self) -> bool:  # type: ignore[override]  # the model behind may learn it late
+    def can_score(self) -> bool:
         """Whether the model behind can score."""
         return self._model.can_score
 

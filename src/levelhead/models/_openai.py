@@ -117,7 +117,7 @@ class OpenAIModel(Model):
         }
 
     @property
-    def can_score(self) -> bool:  # type: ignore[override]  # learned from the server on first use
+    def can_score(self) -> bool:
         """Whether the server tells log-probabilities of given text. Asks the server once.
 
         Raises:

@@ -2,51 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from levelhead.models._batching import plan_batches
 from levelhead.models._checkpoint import (
     Checkpoint,
     cut_at_stop,
-    end_token_ids,
-    load_weights,
     raw_text,
     require_template,
     tokens_before,
 )
 from levelhead.models._decode import Decoder, Emitted
-from levelhead.models._model import Model, Sampling, check_pairs, check_pictures
-from levelhead.records import JSONValue, Prompt, Reply, Score
+from levelhead.models._local import BATCH_TOKENS, LocalModel
+from levelhead.models._model import Sampling, check_pairs, check_pictures
+from levelhead.records import Prompt, Reply, Score
 
-_BATCH_TOKENS = 8192
-"""Largest padded batch in tokens, answers included. Past it a CPU gains no more."""
 _BATCH_ROWS = 64
 _LOGITS_COST = 4
 """A scored token weighs as much as so many others: its whole distribution over the vocabulary is held."""
 
 
-class TextModel(Model):
+class TextModel(LocalModel):
     """A causal language model that sees text only."""
 
     sees = False
-    can_score = True
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         import transformers
 
-        self.name = checkpoint.name
-        self.fingerprint = checkpoint.fingerprint()
-        self._checkpoint = checkpoint
-        self._tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint.location)
-        self._model = load_weights(checkpoint, transformers.AutoModelForCausalLM)
-        self._decoder = Decoder(self._model, end_token_ids(self._model, self._tokenizer))
-        self._context = int(getattr(checkpoint.config, "max_position_embeddings", 0) or 1 << 30)
-        self._batch_rows = 1 if checkpoint.exact else _BATCH_ROWS
-
-    @property
-    def details(self) -> Mapping[str, JSONValue]:
-        return {**self._checkpoint.details(), "batch_rows": self._batch_rows, "batch_tokens": _BATCH_TOKENS}
+        tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint.location)
+        super().__init__(checkpoint, transformers.AutoModelForCausalLM, tokenizer, batch_rows=_BATCH_ROWS)
+        self._decoder = Decoder(self._model, self._end_ids)
 
     def iter_generate(
         self, prompts: Sequence[Prompt], sampling: Sampling
@@ -57,9 +44,12 @@ class TextModel(Model):
         fitting = [index for index, row in enumerate(rows) if len(row) + room <= self._context]
         if len(fitting) < len(rows):
             left_out = sorted(set(range(len(rows))) - set(fitting))
-            yield [(index, [self._too_long(len(rows[index]), room)] * sampling.n) for index in left_out]
+            yield [
+                (index, [Reply.failed(self._too_long(len(rows[index]), room))] * sampling.n)
+                for index in left_out
+            ]
         lengths = [(len(rows[index]) + room) * sampling.n for index in fitting]
-        for places in plan_batches(lengths, max_tokens=_BATCH_TOKENS, max_rows=self._rows_of(sampling)):
+        for places in plan_batches(lengths, max_tokens=BATCH_TOKENS, max_rows=self._rows_of(sampling)):
             batch = [fitting[place] for place in places]
             emitted = self._decoder.decode([rows[index] for index in batch], sampling, self._stops(sampling))
             yield [
@@ -75,12 +65,12 @@ class TextModel(Model):
         heads: dict[tuple[int, ...], dict[int, list[int]]] = {}
         for index, (head, own) in enumerate(self._scored_rows(prompts, continuations)):
             if len(head) + len(own) > self._context:
-                yield [(index, Score((), self._too_long(len(head) + len(own), 0).error))]
+                yield [(index, Score((), self._too_long(len(head) + len(own), 0)))]
             else:
                 heads.setdefault(tuple(head), {})[index] = own
         groups = list(heads.items())
         costs = [len(own) * (len(head) + _LOGITS_COST * max(map(len, own.values()))) for head, own in groups]
-        for places in plan_batches(costs, max_tokens=_BATCH_TOKENS, max_rows=self._batch_rows):
+        for places in plan_batches(costs, max_tokens=BATCH_TOKENS, max_rows=self._batch_rows):
             batch = [groups[place] for place in places]
             scores = self._decoder.score(
                 [list(head) for head, _ in batch], [list(own.values()) for _, own in batch]
@@ -145,9 +135,3 @@ class TextModel(Model):
         if text != whole:
             log_probs = log_probs[: tokens_before(self._tokenizer, emitted.tokens, text)]
         return Reply(text, "stop" if emitted.ended else "length", tuple(log_probs))
-
-    def _too_long(self, tokens: int, room: int) -> Reply:
-        return Reply.failed(
-            f"The prompt has {tokens} tokens and {room} are kept for the answer; the model {self.name} holds "
-            f"{self._context}. Shorten the prompt or lower max_new_tokens."
-        )

@@ -10,7 +10,7 @@ Shapes: B rows, T tokens, V vocabulary.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,59 +19,47 @@ from levelhead.models._batching import plan_batches
 from levelhead.models._checkpoint import (
     Checkpoint,
     cut_at_stop,
-    end_token_ids,
-    load_weights,
     raw_text,
     require_template,
     tokens_before,
 )
-from levelhead.models._model import Model, Sampling, check_pairs
-from levelhead.records import JSONValue, Prompt, Reply, Score
+from levelhead.models._local import BATCH_TOKENS, LocalModel
+from levelhead.models._model import Sampling, check_pairs
+from levelhead.models._recorder import Recorder
+from levelhead.records import Prompt, Reply, Score
 
 if TYPE_CHECKING:
     import torch
     from PIL import Image as PILImage
 
-_BATCH_TOKENS = 8192
 _BATCH_ROWS = 8
 """Pictures are hundreds of tokens each; past this a CPU gains little and memory grows fast."""
 _TOKENS_OF_A_PICTURE = 576
 """A guess for planning only: the processors of the families do not tell before they run."""
 
 
-class VisionModel(Model):
+class VisionModel(LocalModel):
     """A transformers image-text-to-text model."""
 
     sees = True
-    can_score = True
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         import transformers
 
-        self.name = checkpoint.name
-        self.fingerprint = checkpoint.fingerprint()
-        self._checkpoint = checkpoint
         try:
             self._processor = transformers.AutoProcessor.from_pretrained(checkpoint.location)
         except ImportError as error:
             reason = str(error).strip().splitlines()[0]
             raise UsageError(
                 f"The processor of {checkpoint.name} cannot be loaded: {reason} Install what it names (often "
-                "torchvision, in the "
-                "version that goes with the installed torch)."
+                "torchvision, in the version that goes with the installed torch)."
             ) from error
-        self._tokenizer = self._processor.tokenizer
-        if self._tokenizer.pad_token is None:
-            self._tokenizer.pad_token = self._tokenizer.eos_token
-        self._model = load_weights(checkpoint, transformers.AutoModelForImageTextToText)
-        self._end_ids = end_token_ids(self._model, self._tokenizer)
-        text_config = checkpoint.config.get_text_config()
-        self._context = int(getattr(text_config, "max_position_embeddings", 0) or 1 << 30)
-        self._batch_rows = 1 if checkpoint.exact else _BATCH_ROWS
-
-    @property
-    def details(self) -> Mapping[str, JSONValue]:
-        return {**self._checkpoint.details(), "batch_rows": self._batch_rows, "batch_tokens": _BATCH_TOKENS}
+        tokenizer = self._processor.tokenizer
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        super().__init__(
+            checkpoint, transformers.AutoModelForImageTextToText, tokenizer, batch_rows=_BATCH_ROWS
+        )
 
     def iter_generate(
         self, prompts: Sequence[Prompt], sampling: Sampling
@@ -114,7 +102,7 @@ class VisionModel(Model):
         for with_pictures in (True, False):
             group = [index for index, prompt in enumerate(prompts) if bool(prompt.images) == with_pictures]
             group_lengths = [lengths[index] for index in group]
-            for places in plan_batches(group_lengths, max_tokens=_BATCH_TOKENS, max_rows=rows):
+            for places in plan_batches(group_lengths, max_tokens=BATCH_TOKENS, max_rows=rows):
                 yield self._encode_rows([group[place] for place in places], prompts, texts, room)
 
     def _encode_rows(
@@ -193,19 +181,12 @@ class VisionModel(Model):
         )
         return inputs.to(self._model.device, dtype=self._model.dtype)
 
-    def _too_long(self, tokens: int, room: int) -> str:
-        return (
-            f"The prompt has {tokens} tokens, pictures included, and {room} are kept for the answer; the "
-            f"model {self.name} holds "
-            f"{self._context}. Shorten the prompt, scale the picture down, or lower max_new_tokens."
-        )
-
     def _generate(self, inputs: Any, sampling: Sampling) -> list[list[Reply]]:
         import torch
         from transformers import GenerationConfig
 
         width = inputs["input_ids"].shape[1]
-        recorder = _Recorder(self._tokenizer, width, sampling.stop)
+        recorder = Recorder(self._tokenizer, width, sampling.stop)
         config = GenerationConfig(
             do_sample=sampling.temperature > 0,
             temperature=sampling.temperature or None,
@@ -265,46 +246,6 @@ class _Batch:
     pictures: list[list[PILImage.Image]] = field(default_factory=list)
     inputs: Any = None
     failed: list[tuple[int, str]] = field(default_factory=list)
-
-
-class _Recorder:
-    """Watches `generate`: keeps the log-probability of every emitted token, and stops rows at stop strings.
-
-    `generate` calls `see_logits` before a token is chosen, ahead of temperature and nucleus, and `see_tokens`
-    after. Only one step's distribution is held, where its own `output_logits` would hold all of them.
-    """
-
-    def __init__(self, tokenizer: Any, width: int, stops: tuple[str, ...]) -> None:
-        self._tokenizer = tokenizer
-        self._width = width
-        self._stops = stops
-        self._distribution: torch.Tensor | None = None
-        self._steps: list[torch.Tensor] = []
-
-    def see_logits(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        self._distribution = scores.float().log_softmax(dim=-1)  # (B, V)
-        return scores
-
-    def see_tokens(self, input_ids: torch.Tensor, scores: object, **_: object) -> torch.Tensor:
-        import torch
-
-        if self._distribution is None:
-            raise RuntimeError("generate did not show its logits before it chose a token.")
-        self._steps.append(self._distribution.gather(1, input_ids[:, -1:])[:, 0])
-        texts = (
-            self._tokenizer.batch_decode(input_ids[:, self._width :], skip_special_tokens=True)
-            if self._stops
-            else [""] * len(input_ids)
-        )
-        done = [any(stop in text for stop in self._stops) for text in texts]
-        return torch.tensor(done, device=input_ids.device)
-
-    def log_probs(self) -> list[list[float]]:
-        """For each row the log-probability of each token so far, tokens after its end included."""
-        import torch
-
-        rows: list[list[float]] = torch.stack(self._steps, dim=1).tolist()
-        return rows
 
 
 def _batch_seed(input_ids: torch.Tensor, seed: int) -> int:
