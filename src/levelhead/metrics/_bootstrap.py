@@ -10,6 +10,8 @@ Source: C. A. Field and A. H. Welsh, "Bootstrapping clustered data", Journal of 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from levelhead.errors import UsageError
@@ -40,21 +42,39 @@ def resample_totals(totals: FloatArray, *, resamples: int, seed: int) -> FloatAr
     Raises:
         UsageError: If `resamples` is below 100, or the seed is negative.
     """
+    sums = np.empty((resamples, totals.shape[1]))
+    for start, times in draw_clusters(len(totals), resamples=resamples, seed=seed):
+        sums[start : start + len(times)] = times @ totals
+    return sums
+
+
+def draw_clusters(clusters: int, *, resamples: int, seed: int) -> Iterator[tuple[int, FloatArray]]:
+    """Draw as many clusters as there are, with replacement, many times over, and count them.
+
+    Args:
+        clusters: How many there are, at least one.
+        resamples: How many times.
+        seed: Seed of the draws.
+
+    Yields:
+        The number of the first resample of a block, and how often each cluster was drawn in each resample of
+        the block. Shape (resamples of the block, clusters).
+
+    Raises:
+        UsageError: If `resamples` is below 100, or the seed is negative.
+    """
     if resamples < FEWEST_RESAMPLES:
         raise UsageError(f"resamples is {resamples}; an interval needs at least {FEWEST_RESAMPLES}.")
     if seed < 0:
         raise UsageError(f"seed is {seed}; it must be 0 or more.")
     generator = np.random.default_rng(seed)
-    clusters = len(totals)
     block = max(1, _DRAWS_AT_A_TIME // clusters)
-    sums = np.empty((resamples, totals.shape[1]))
     for start in range(0, resamples, block):
         size = min(block, resamples - start)
         drawn = generator.integers(clusters, size=(size, clusters))
         drawn += np.arange(size)[:, None] * clusters  # each resample counts in a range of its own
         times = np.bincount(drawn.ravel(), minlength=size * clusters).reshape(size, clusters)
-        sums[start : start + size] = times @ totals
-    return sums
+        yield start, times.astype(np.float64)
 
 
 def all_agree(resampled: FloatArray) -> bool:

@@ -32,25 +32,63 @@ def read_hits(hits: ArrayLike, *, name: str = "hits") -> FloatArray:
     return array.astype(np.float64)
 
 
-def read_values(values: ArrayLike) -> FloatArray:
+def read_values(values: ArrayLike, *, name: str = "values") -> FloatArray:
     """Measurements as floats.
 
     Args:
         values: Finite numbers. Shape (rows,).
+        name: What the caller calls them, for the message.
 
     Raises:
         UsageError: If one is not a finite number: to average a NaN away would lose a row in silence.
     """
-    array = _read_column(values, "values")
+    array = _read_column(values, name)
     if array.dtype.kind not in "biuf":
-        raise UsageError(f"values are of the type {array.dtype}: give numbers.")
+        raise UsageError(f"{name} are of the type {array.dtype}: give numbers.")
     not_finite = int(np.count_nonzero(~np.isfinite(array)))
     if not_finite:
         raise UsageError(
-            f"{not_finite} of {len(array)} values are NaN or infinite. Leave out the rows without a value, "
-            "and report their number beside the mean."
+            f"{not_finite} of {len(array)} {name} are NaN or infinite. Leave out the rows without a value, "
+            "and report their number beside the result."
         )
     return array.astype(np.float64)
+
+
+def read_scored(scores: ArrayLike, hits: ArrayLike, *, name: str = "scores") -> tuple[FloatArray, FloatArray]:
+    """Rows that have a score and are right or wrong.
+
+    Args:
+        scores: Finite numbers. Shape (rows,).
+        hits: Booleans. Shape (rows,).
+        name: What the caller calls the scores, for the message.
+
+    Raises:
+        UsageError: If the lengths differ, or one of them holds what it should not.
+    """
+    numbers, right = read_values(scores, name=name), read_hits(hits)
+    if len(numbers) != len(right):
+        raise UsageError(f"{len(numbers)} {name} and {len(right)} hits: give both for each row.")
+    return numbers, right
+
+
+def read_confident(confidences: ArrayLike, hits: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Rows that have a probability of being right, and are right or wrong.
+
+    Args:
+        confidences: Numbers in [0, 1]. Shape (rows,).
+        hits: Booleans. Shape (rows,).
+
+    Raises:
+        UsageError: If the lengths differ, or one of them holds what it should not.
+    """
+    probabilities, right = read_scored(confidences, hits, name="confidences")
+    outside = int(np.count_nonzero((probabilities < 0) | (probabilities > 1)))
+    if outside:
+        raise UsageError(
+            f"{outside} of {len(probabilities)} confidences lie outside [0, 1]. Give probabilities; a score "
+            "on another scale can be ranked, but it cannot be calibrated or not."
+        )
+    return probabilities, right
 
 
 def read_clusters(clusters: ArrayLike, *, rows: int, name: str = "clusters") -> IdArray:

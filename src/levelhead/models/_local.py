@@ -47,6 +47,6 @@ class LocalModel(Model):
     def _too_long(self, tokens: int, room: int) -> str:
         """Why a prompt of so many tokens cannot be asked."""
         return (
-            f"The prompt has {tokens} tokens in all and {room} are kept for the answer; the model {self.name} "
-            f"holds {self._context}. Shorten the prompt, scale pictures down, or lower max_new_tokens."
+            f"The prompt has {tokens} tokens in all and {room} are kept for the answer; {self.name} holds "
+            f"{self._context}. Shorten the prompt, scale pictures down, or lower max_new_tokens."
         )
