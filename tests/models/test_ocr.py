@@ -60,6 +60,14 @@ def test_a_picture_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(read) == 1
 
 
+def test_preparing_reads_the_pictures_and_tells_how_far_it_is(reader: TextReader) -> None:
+    model = OCRModel(FakeModel(sees=False), TextReader(workers=2))
+    prompts = [Prompt.ask("?", images=(sign(word),)) for word in ("Oslo", "Rome", "Oslo")]
+    assert [step.done for step in model.prepare(prompts)] == [1, 2]
+    assert list(model.prepare(prompts)) == [], "nothing is left to read"
+    assert list(FakeModel().prepare(prompts)) == []
+
+
 def test_what_is_seen_stands_before_the_question_and_in_the_reply(reader: TextReader) -> None:
     inner = FakeModel(sees=False)
     model = OCRModel(inner, reader)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image as PILImage
 
 from levelhead.errors import ModelError, UsageError
-from levelhead.models import Sampling
+from levelhead.models import Sampling, Step
 from levelhead.records import Image, Prompt, Reply, Score
 from levelhead.running import Manifest, RunFolder, ask, score
 from tests.fakes import FakeModel, fake_score
@@ -236,3 +236,21 @@ def test_a_backend_that_gives_too_few_replies_is_named(folder: RunFolder) -> Non
     with pytest.raises(ModelError, match="in part"):
         ask_quietly(Stingy(), prompts_of("a"), folder, Sampling(n=2, temperature=1.0))
     assert len(folder) == 0
+
+
+def test_a_model_prepares_what_will_be_asked_before_the_first_question(folder: RunFolder) -> None:
+    happened: list[str] = []
+
+    class Preparing(FakeModel):
+        def prepare(self, prompts: Sequence[Prompt]) -> Iterator[Step]:
+            for done, prompt in enumerate(prompts, start=1):
+                happened.append(f"prepared {prompt.turns[-1].text}")
+                yield Step("preparing", done, len(prompts))
+
+    def answer(prompt: Prompt) -> str:
+        happened.append("asked")
+        return "yes"
+
+    for _ in range(2):  # the second time nothing is left to ask, so nothing is prepared
+        ask_quietly(Preparing(answer), prompts_of("a", "b"), folder)
+    assert happened == ["prepared a", "prepared b", "asked", "asked"]

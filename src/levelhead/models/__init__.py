@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from levelhead.models._load import load_model
-from levelhead.models._model import Model, Sampling, require_sight
+from levelhead.models._model import Model, Sampling, Step, require_sight
 
-__all__ = ["Model", "Sampling", "load_model", "require_sight"]
+__all__ = ["Model", "Sampling", "Step", "load_model", "require_sight"]

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import TracebackType
+from typing import NamedTuple
 
 from levelhead.errors import UsageError
 from levelhead.records import JSONValue, Prompt, Reply, Score
@@ -60,6 +61,14 @@ class Sampling:
         return asdict(self)
 
 
+class Step(NamedTuple):
+    """How far a preparation is: what is being done, items done, items in all."""
+
+    label: str
+    done: int
+    total: int
+
+
 class Model(ABC):
     """Something that can be asked.
 
@@ -73,6 +82,13 @@ class Model(ABC):
     name: str
     fingerprint: str
     sees: bool
+
+    def prepare(self, prompts: Sequence[Prompt]) -> Iterator[Step]:
+        """Do what has to be done for all prompts before the first can be asked, telling how far it is.
+
+        Leaving it out changes nothing but when the time is spent. Most models have nothing to prepare.
+        """
+        yield from ()
 
     @abstractmethod
     def iter_generate(

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
 from levelhead.errors import ImageError, MissingExtraError, UsageError
-from levelhead.models._model import Model, Sampling, check_pairs
+from levelhead.models._model import Model, Sampling, Step, check_pairs
 from levelhead.records import Image, JSONValue, Prompt, Reply, Score, Turn
 
 _LONGEST_SIDE = 320
@@ -42,7 +43,7 @@ class TextReader:
                 "Eyes for text-only models (+ocr)", extra="ocr", module=error.name or "rapidocr"
             ) from error
         self._workers = workers or len(os.sched_getaffinity(0))
-        self._known: dict[str, str] = {}
+        self._known: dict[str, str | ImageError] = {}
         self._engine: Any = RapidOCR(
             params={
                 "Global.log_level": "error",
@@ -64,21 +65,28 @@ class TextReader:
 
         A picture that cannot be decoded gives its error instead; the others are read all the same.
         """
+        for _ in self.read_ahead(images):
+            pass
+        return [self._recall(image) for image in images]
+
+    def read_ahead(self, images: Iterable[Image]) -> Iterator[Step]:
+        """Read the pictures that were not read yet and remember their words, telling how far it is."""
         new: dict[str, Image] = {}
-        keys: list[str | ImageError] = []
         for image in images:
-            try:
-                keys.append(key := image.sha256())
-            except ImageError as error:
-                keys.append(error)
-                continue
-            if key not in self._known:
-                new[key] = image
+            with suppress(ImageError):  # told when its words are asked for
+                if (key := image.sha256()) not in self._known:
+                    new.setdefault(key, image)
         with ThreadPoolExecutor(self._workers) as pool:
-            found = dict(zip(new, pool.map(self._read_one, new.values()), strict=True))
-        texts = {**self._known, **found}
-        self._known |= {key: text for key, text in found.items() if isinstance(text, str)}
-        return [key if isinstance(key, ImageError) else texts[key] for key in keys]
+            found = zip(new, pool.map(self._read_one, new.values()), strict=True)
+            for done, (key, text) in enumerate(found, start=1):
+                self._known[key] = text
+                yield Step("reading pictures", done, len(new))
+
+    def _recall(self, image: Image) -> str | ImageError:
+        try:
+            return self._known[image.sha256()]
+        except ImageError as error:
+            return error
 
     def _read_one(self, image: Image) -> str | ImageError:
         import numpy as np
@@ -121,6 +129,10 @@ class OCRModel(Model):
     @property
     def details(self) -> Mapping[str, JSONValue]:
         return {**self._model.details, "eyes": self._reader.fingerprint}
+
+    def prepare(self, prompts: Sequence[Prompt]) -> Iterator[Step]:
+        """Read all pictures."""
+        yield from self._reader.read_ahead(image for prompt in prompts for image in prompt.images)
 
     def iter_generate(
         self, prompts: Sequence[Prompt], sampling: Sampling

@@ -128,9 +128,23 @@ def _gather(work: _Work[AnswerT], folder: RunFolder, label: str, style: Progress
     answers |= _with_damaged_picture(work, missing)
     to_ask = {key: place for key, place in missing.items() if key not in answers}
     if to_ask:
+        _prepare(work, to_ask, style)
         with show_progress(label, total=held + len(to_ask), held=held, style=style) as advance:
             answers |= _asked(work, to_ask, folder, advance)
     return [failed[place] if place in failed else answers[keys[place]] for place in range(len(work.prompts))]
+
+
+def _prepare(work: _Work[AnswerT], to_ask: Mapping[str, int], style: ProgressStyle) -> None:
+    """Let the model do what comes before the first question, under a bar of its own if there is anything."""
+    steps = work.model.prepare([work.prompts[place] for place in to_ask.values()])
+    if (first := next(steps, None)) is None:
+        return
+    with show_progress(first.label, total=first.total, held=0, style=style) as advance:
+        advance(first.done)
+        done = first.done
+        for step in steps:
+            advance(step.done - done)
+            done = step.done
 
 
 def _keys(work: _Work[AnswerT]) -> tuple[dict[int, str], dict[int, AnswerT]]:
