@@ -151,7 +151,8 @@ class Example:
     Attributes:
         id: Unique within its data set.
         question: The text of the question.
-        answers: Every accepted answer, the preferred one first; None for a question that has no answer.
+        answers: Every accepted answer, the preferred one first; None for a question that has no answer, empty
+            for one that has an answer of which none is at hand.
         images: Pictures shown with the question.
         choices: The options of a multiple-choice question.
         group: Examples of one group stand or fall together, so intervals are clustered by it.
