@@ -17,8 +17,10 @@ TOWNS = ["Larkdale", "Upford", "Netherby", "Moorshire", "Tanhill", "Ousebury", "
 NUMBERS = count()
 
 
-def ask(question: str, *answers: str, **more: tuple[str, ...] | tuple[Image, ...]) -> Example:
-    return Example(f"q{next(NUMBERS)}", question, answers or None, **more)  # type: ignore[arg-type]
+def ask(
+    question: str, *answers: str, choices: tuple[str, ...] = (), images: tuple[Image, ...] = ()
+) -> Example:
+    return Example(f"q{next(NUMBERS)}", question, answers or None, images, choices)
 
 
 def frames() -> list[Example]:

@@ -41,7 +41,7 @@ def read_hub(
         rows = hub.load_dataset(name, subset, split=split, revision=revision)
     except (OSError, RuntimeError, ValueError) as error:  # not found or offline; a script; an unknown split
         raise UsageError(
-            f"The data set {name!r} (subset {subset}, split {split!r}) cannot be loaded: {error} Check the "
+            f"The data set {name!r} (subset {subset}, split {split!r}) cannot be loaded ({error}). Check the "
             "names and the connection, or save the rows as QA.jsonl."
         ) from error
     return read_columns(rows, columns, name=f"{name}-{split}")
