@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from levelhead.metrics import Estimate, difference, mean, proportion
+from levelhead.metrics import (
+    Estimate,
+    aurc_statistic,
+    auroc_statistic,
+    average_precision_statistic,
+    difference,
+    estimate,
+    expected_calibration_error,
+    mean,
+    proportion,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -89,3 +99,36 @@ def test_the_interval_of_a_difference_holds_the_difference() -> None:
             difference(without, wrong.ravel(), clusters_a=names, clusters_b=pictures, resamples=500)
         )
     assert 0.92 <= share_that_holds(estimates, 0.5 - 0.3) <= 0.975
+
+
+def test_the_interval_of_a_ranking_holds_what_many_rows_show() -> None:
+    generator = np.random.default_rng(5)
+
+    def draw(rows: int) -> tuple[np.ndarray, np.ndarray]:
+        hits = generator.random(rows) < 0.6
+        return generator.normal(size=rows) + hits, hits
+
+    runs = [draw(200) for _ in range(RUNS // 2)]
+    many = draw(400_000)
+    once = np.ones((1, 400_000))
+    for metric in (average_precision_statistic, auroc_statistic, aurc_statistic):
+        truth = float(metric(*many).under(once)[0])
+        estimates = [estimate(metric, run, resamples=400) for run in runs]
+        assert 0.92 <= share_that_holds(estimates, truth) <= 0.98, metric
+
+
+@pytest.mark.parametrize(
+    ("rows", "factor"), [(300, 1.0), (3000, 1.0), (300, 0.95), (3000, 0.95), (300, 0.8), (3000, 0.8)]
+)
+def test_the_interval_of_a_calibration_error_holds_that_of_many_rows(rows: int, factor: float) -> None:
+    # A plain percentile interval holds the 0 of the first two in no sample at all.
+    generator = np.random.default_rng(6)
+
+    def draw(rows: int) -> tuple[np.ndarray, np.ndarray]:
+        confidences = generator.beta(2, 1, size=rows)
+        return confidences, generator.random(rows) < factor * confidences
+
+    # The error of the bins is that of their means: within a bin the factor changes them alike.
+    truth = (1 - factor) * 2 / 3
+    estimates = [expected_calibration_error(*draw(rows), resamples=400) for _ in range(200)]
+    assert share_that_holds(estimates, truth) >= 0.9

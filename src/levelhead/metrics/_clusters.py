@@ -1,4 +1,4 @@
-"""Rows that share a question, taken together: their sums, and how many independent rows they are worth."""
+"""Rows that share a question, taken together: their sums, their order, how many rows they are worth."""
 
 from __future__ import annotations
 
@@ -24,6 +24,33 @@ def cluster_totals(columns: FloatArray, ids: IdArray) -> FloatArray:
     _, codes = np.unique(ids[order], return_inverse=True)
     totals: FloatArray = np.column_stack([np.bincount(codes, weights=column) for column in columns[order].T])
     return totals[np.lexsort(totals.T)]
+
+
+def arrange(columns: FloatArray, ids: IdArray) -> tuple[FloatArray, IdArray]:
+    """Put rows that share a cluster next to each other.
+
+    Rows and clusters are ordered by their contents, so that neither the order of the rows nor the names of
+    the clusters reaches a random draw or the rounding.
+
+    Args:
+        columns: What is known of each row, of which there is at least one. Shape (rows, columns).
+        ids: The cluster of each row. Shape (rows,).
+
+    Returns:
+        The rows in order, and how many the first cluster has, the second, and so on. Shapes (rows, columns)
+        and (clusters,).
+    """
+    order = np.lexsort(columns.T)
+    columns, ids = columns[order], ids[order]
+    is_new = np.any(columns[1:] != columns[:-1], axis=1)
+    kinds = np.concatenate([[0], np.cumsum(is_new)])  # equal rows are of one kind
+    _, codes = np.unique(ids, return_inverse=True)
+    by_cluster = np.argsort(codes, kind="stable")
+    starts = np.flatnonzero(np.diff(codes[by_cluster])) + 1
+    clusters = np.split(by_cluster, starts)
+    # Big-endian numbers are ordered as bytes the way they are ordered as numbers.
+    clusters.sort(key=lambda rows: kinds[rows].astype(">i8").tobytes())
+    return columns[np.concatenate(clusters)], np.array([len(rows) for rows in clusters])
 
 
 def effective_rows(totals: FloatArray) -> float:

@@ -113,6 +113,36 @@ def read_clusters(clusters: ArrayLike, *, rows: int, name: str = "clusters") -> 
     return array
 
 
+def read_columns(**columns: ArrayLike) -> list[FloatArray]:
+    """Several columns of the same rows, as 1.0 and 0.0.
+
+    Args:
+        columns: Booleans, by the name that the caller has for them. Each of shape (rows,).
+
+    Raises:
+        UsageError: If the lengths differ, or something else than true and false stands among them.
+    """
+    read = [read_hits(column, name=name) for name, column in columns.items()]
+    if len({len(column) for column in read}) > 1:
+        counts = ", ".join(f"{len(column)} {name}" for name, column in zip(columns, read, strict=True))
+        raise UsageError(f"There are {counts}: give each of them for each row.")
+    return read
+
+
+def check_answers(hits: FloatArray, refused: FloatArray) -> None:
+    """Refuse rows that contradict themselves.
+
+    Raises:
+        UsageError: If a row is both right and refused.
+    """
+    both = int(np.count_nonzero(hits * refused))
+    if both:
+        raise UsageError(
+            f"{both} of {len(hits)} rows are both right and refused. A hit is a right answer; a refusal is "
+            "none, also where to refuse was right."
+        )
+
+
 def _read_column(rows: ArrayLike, name: str) -> NDArray[Any]:
     array = np.asarray(rows)
     if array.dtype.kind == "O":  # data frames keep plain strings this way
