@@ -79,9 +79,8 @@ def locate(name: str, location: str, *, dtype: str, exact: bool, threads: int | 
         MissingExtraError: If torch or transformers is not installed.
         UsageError: If there is no checkpoint at this place, or settings contradict each other.
     """
-    # Threads that wait must sleep, not spin: on two cores with other work, spinning makes a step several times
-    # slower (770 ms alone, 3,700 ms with two spinning threads, 470 ms with two that sleep). Read by OpenMP when
-    # torch is loaded; a value that the user has set stays.
+    # Threads that wait must sleep, not spin: on cores with other work, spinning ones make a step several
+    # times slower. OpenMP reads this when torch is loaded; a value that the user has set stays.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         import torch
