@@ -107,6 +107,13 @@ def test_equal_confidences_are_never_parted() -> None:
     assert alone.accuracy.n == 20
 
 
+def test_the_middle_rank_of_equal_confidences_decides_their_bin() -> None:
+    # By their lowest rank all ten rows would be in one bin.
+    confidences = [0.1, 0.2, 0.3, 0.4] + [0.9] * 6
+    cells = reliability_bins(confidences, [True] * 10, bins=2, scheme="equal_mass")
+    assert [cell.accuracy.n for cell in cells] == [4, 6]
+
+
 def test_no_rows_give_no_number_and_no_bin() -> None:
     assert reliability_bins([], []) == ()
     assert reliability_bins([], [], scheme="equal_mass") == ()

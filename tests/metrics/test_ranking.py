@@ -101,11 +101,12 @@ def test_f1_is_undefined_only_if_nothing_is_flagged_and_nothing_is_to_be_found()
 
 
 def test_a_recall_that_is_a_whole_number_of_hits_needs_no_further_hit() -> None:
-    # 0.55 * 20 is 11.000000000000002 in floats; the twelfth hit stands below all misses.
-    scores = [3.0] * 11 + [2.0] * 5 + [1.0] * 9
-    hits = [True] * 11 + [False] * 5 + [True] * 9
-    assert false_positive_rate_at_recall(scores, hits, recall=0.55).value == 0
-    assert false_positive_rate_at_recall(scores, hits, recall=0.56).value == 1
+    # 14 of 25 hits stand above all misses, and 0.56 * 25 is a little more than 14 in floats.
+    assert 0.56 * 25 > 14
+    scores = [3.0] * 14 + [2.0] * 5 + [1.0] * 11
+    hits = [True] * 14 + [False] * 5 + [True] * 11
+    assert false_positive_rate_at_recall(scores, hits, recall=0.56).value == 0
+    assert false_positive_rate_at_recall(scores, hits, recall=0.57).value == 1
 
 
 def test_no_rows_give_no_number() -> None:

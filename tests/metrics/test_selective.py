@@ -91,6 +91,13 @@ def test_a_confidence_that_is_missing_is_refused() -> None:
 # Properties
 
 
+def test_the_excess_of_a_perfect_confidence_is_not_below_0_by_rounding() -> None:
+    for right, wrong in itertools.product(range(1, 12), repeat=2):
+        hits = [True] * right + [False] * wrong
+        excess = e_aurc(np.linspace(1, 0, right + wrong), hits, resamples=FEW)
+        assert 0 <= excess.value < 1e-12
+
+
 @given(right=st.integers(0, 12), wrong=st.integers(0, 12))
 def test_no_order_beats_that_of_a_perfect_confidence(right: int, wrong: int) -> None:
     hits = [True] * right + [False] * wrong

@@ -30,7 +30,9 @@ from levelhead.metrics import (
     estimate,
     expected_calibration_error,
     expected_calibration_error_statistic,
+    f1_at,
     f1_at_statistic,
+    false_positive_rate_at_recall,
     false_positive_rate_at_recall_statistic,
     mean,
     paired_difference,
@@ -64,13 +66,16 @@ PAIRS = st.lists(
 )
 
 
-def questions(seed: int, *, count: int = 60, rows: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def questions(
+    seed: int, *, count: int = 60, sizes: tuple[int, ...] = (1, 2, 9)
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Confidences and hits, alike within a question, and the question of each row."""
     generator = np.random.default_rng(seed)
-    ease = generator.normal(size=count).repeat(rows)
-    hits = generator.random(count * rows) < 1 / (1 + np.exp(-2 * ease))
-    confidences = 1 / (1 + np.exp(-ease - generator.normal(size=count * rows)))
-    return confidences, hits, np.arange(count).repeat(rows)
+    names = np.arange(count).repeat(np.resize(sizes, count))
+    ease = 2 * generator.normal(size=count)[names]
+    hits = generator.random(len(names)) < 1 / (1 + np.exp(-2 * ease))
+    confidences = 1 / (1 + np.exp(-ease - generator.normal(size=len(names))))
+    return confidences, hits, names
 
 
 def slow_bootstrap(statistic: Any, names: np.ndarray, *, draws: int = 500) -> tuple[float, float]:
@@ -137,8 +142,26 @@ def test_a_weight_counts_a_row_so_often(rows: list[tuple[float, bool, int]]) -> 
 # What clusters and pairs change
 
 
+def test_the_rows_of_a_cluster_are_drawn_together_and_as_many_clusters_as_there_are() -> None:
+    _, _, names = questions(seed=12)
+
+    def metric(names: Any) -> Statistic:
+        ids = np.asarray(names)
+
+        def under(weights: np.ndarray) -> np.ndarray:
+            first_rows = [np.flatnonzero(ids == name)[0] for name in range(60)]
+            assert np.array_equal(weights, weights[:, first_rows][:, ids.astype(int)])
+            assert np.all(weights[:, first_rows].sum(axis=1) == 60)
+            return weights[:, 0] / 60
+
+        return Statistic(len(ids), under)
+
+    shuffled = np.random.default_rng(0).permutation(names)
+    assert estimate(metric, (shuffled,), clusters=shuffled, resamples=FEW).n == len(names)
+
+
 def test_rows_that_repeat_each_other_do_not_narrow_the_interval() -> None:
-    scores, hits, _ = questions(seed=5, count=80, rows=1)
+    scores, hits, _ = questions(seed=5, count=80, sizes=(1,))
     once = auroc(scores, hits)
     four_times = auroc(scores.repeat(4), hits.repeat(4), clusters=np.arange(80).repeat(4))
     assert four_times.value == pytest.approx(once.value)
@@ -148,7 +171,7 @@ def test_rows_that_repeat_each_other_do_not_narrow_the_interval() -> None:
 
 
 def test_a_pair_is_sharper_than_two_runs_apart() -> None:
-    scores, hits, _ = questions(seed=6, count=200, rows=1)
+    scores, hits, _ = questions(seed=6, count=200, sizes=(1,))
     other = scores - 0.05 * np.random.default_rng(0).random(200)
     gap = paired_difference(auroc_statistic, (scores, hits), (other, hits))
     alone = auroc(scores, hits)
@@ -158,10 +181,15 @@ def test_a_pair_is_sharper_than_two_runs_apart() -> None:
 # The blind spot of the bootstrap
 
 
-def test_a_perfect_ranking_gets_wilson_with_the_rarer_class_for_rows() -> None:
-    scores, hits = np.arange(50.0), np.arange(50) >= 40
+@pytest.mark.parametrize("misses", [10, 40])
+def test_a_perfect_ranking_gets_wilson_with_the_rarest_kind_for_rows(misses: int) -> None:
+    scores, hits = np.arange(50.0), np.arange(50) >= misses
     assert auroc(scores, hits) == Estimate(1.0, *wilson(10, 10), 50)
-    assert average_precision(scores, hits) == Estimate(1.0, *wilson(10, 10), 50)
+    assert false_positive_rate_at_recall(scores, hits) == Estimate(0.0, *wilson(0, 10), 50)
+    # Misses below the threshold say nothing of precision or recall.
+    found = 50 - misses
+    assert average_precision(scores, hits) == Estimate(1.0, *wilson(found, found), 50)
+    assert f1_at(scores, hits, threshold=misses) == Estimate(1.0, *wilson(found, found), 50)
 
 
 def test_a_perfect_ranking_of_few_questions_counts_questions() -> None:

@@ -114,8 +114,8 @@ def expected_calibration_error(
 
     With few rows in a bin chance alone parts accuracy and confidence, so that ECE is above 0 for a perfect
     confidence too: with 500 rows and 15 bins, at about 0.05. The interval allows for that (see `reflected`).
-    With 300 rows or more, 95% intervals hold the error of infinitely many rows in 91% or more of samples,
-    whether it is 0 or not; with 100 rows, in 87% or more.
+    With 300 rows or more, 95% intervals hold the error of infinitely many rows in 90% of samples or more,
+    whether it is 0 or not; with fewer rows, less often.
 
     Args:
         confidences: Probabilities in [0, 1]. Shape (rows,).

@@ -48,8 +48,8 @@ def arrange(columns: FloatArray, ids: IdArray) -> tuple[FloatArray, IdArray]:
     by_cluster = np.argsort(codes, kind="stable")
     starts = np.flatnonzero(np.diff(codes[by_cluster])) + 1
     clusters = np.split(by_cluster, starts)
-    # Big-endian numbers are ordered as bytes the way they are ordered as numbers.
-    clusters.sort(key=lambda rows: kinds[rows].astype(">i8").tobytes())
+    # Any order will do that goes by nothing but contents.
+    clusters.sort(key=lambda rows: kinds[rows].tobytes())
     return columns[np.concatenate(clusters)], np.array([len(rows) for rows in clusters])
 
 

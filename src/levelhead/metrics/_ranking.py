@@ -20,7 +20,7 @@ from levelhead.metrics._statistic import Statistic, divide, estimate
 from levelhead.metrics._ties import Ranking, steps
 from levelhead.metrics._wilson import LEVEL
 
-# A recall of 0.55 among 20 hits is 11 of them, though 0.55 * 20 is a little more than 11 in floats.
+# A recall of 0.56 among 25 hits is 14 of them, though 0.56 * 25 is a little more than 14 in floats.
 _ROUNDING = 1e-9
 
 

@@ -61,9 +61,9 @@ def estimate(
 
     The interval is the percentile interval of a bootstrap that draws whole clusters; for a number that chance
     only raises it is turned over at the value (see `reflected`). A resample that does not tell the number is
-    left out. If all resamples agree, as they do for a perfect ranking, the bootstrap has
-    seen no spread: then a share gets Wilson's interval, with clusters counted for rows and no more of them
-    than have a row of the rarest kind that the number compares; another number gets no interval.
+    left out. If all resamples agree, as they do for a perfect ranking, the bootstrap has seen no spread: then
+    a share gets Wilson's interval, with clusters counted for rows and no more of them than have a row of the
+    rarest kind that the number compares; another number gets no interval.
 
     Args:
         metric: One of the functions whose names end in `_statistic`.
