@@ -9,7 +9,7 @@ from levelhead.models._checkpoint import Checkpoint, end_token_ids, load_weights
 from levelhead.models._model import Model
 from levelhead.records import JSONValue
 
-BATCH_TOKENS = 8192
+BATCH_TOKENS = 16384
 """Largest padded batch in tokens, answers included. Past it a CPU gains no more."""
 
 

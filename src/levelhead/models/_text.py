@@ -18,7 +18,7 @@ from levelhead.models._local import BATCH_TOKENS, LocalModel
 from levelhead.models._model import Sampling, check_pairs, check_pictures
 from levelhead.records import Prompt, Reply, Score
 
-_BATCH_ROWS = 64
+_BATCH_ROWS = 128
 _LOGITS_COST = 4
 """A scored token weighs as much as so many others: its whole distribution over the vocabulary is held."""
 
