@@ -22,12 +22,12 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from levelhead.answers import paper_correct
 from levelhead.illusion import (
     Question,
     build,
     judge_example,
     load_questions,
-    paper_correct,
     read_set,
     run,
     select,

@@ -21,6 +21,7 @@ FLOORS = {
     "__main__": 5,
     "models": 1,
     "metrics": 1,
+    "answers": 1,
     "datasets": 1,
     "running": 2,
     "training": 2,

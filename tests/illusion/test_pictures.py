@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
+from levelhead.answers import mentions
 from levelhead.errors import UsageError
-from levelhead.illusion import _pictures, load_questions, mentions, picture_seed, typographic
+from levelhead.illusion import _pictures, load_questions, picture_seed, typographic
 from levelhead.illusion._pictures import BACKGROUNDS, MIN_CONTRAST, contrast, encode, style
 
 SEEDS = st.integers(min_value=0, max_value=2**48 - 1)

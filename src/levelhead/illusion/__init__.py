@@ -2,13 +2,11 @@
 
 from levelhead.illusion._build import KINDS, PICTURES_PER_QUESTION, BuildReport, build
 from levelhead.illusion._lint import Problem, lint
-from levelhead.illusion._matching import mentions
 from levelhead.illusion._numbers import JudgedRow, illusion_numbers
 from levelhead.illusion._pictures import picture_seed, typographic
 from levelhead.illusion._questions import Question, load_questions, select
 from levelhead.illusion._run import Mode, run
 from levelhead.illusion._set import Row, judge_example, read_set, to_examples
-from levelhead.illusion._verdicts import disagreement, judge, paper_correct
 
 __all__ = [
     "KINDS",
@@ -20,14 +18,10 @@ __all__ = [
     "Question",
     "Row",
     "build",
-    "disagreement",
     "illusion_numbers",
-    "judge",
     "judge_example",
     "lint",
     "load_questions",
-    "mentions",
-    "paper_correct",
     "picture_seed",
     "read_set",
     "run",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from levelhead.illusion._matching import answer_words, same_word, word_set
+from levelhead.answers import answer_words, same_word, word_set
 from levelhead.illusion._questions import DIFFICULTIES, Question
 
 MIN_QUESTIONS_PER_CATEGORY = 16

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from levelhead.answers import paper_correct
 from levelhead.errors import UsageError
 from levelhead.illusion._numbers import illusion_numbers
 from levelhead.illusion._set import NONE, Row, judge_example, read_set, to_examples
-from levelhead.illusion._verdicts import paper_correct
 from levelhead.models import Model, Sampling, require_sight
 from levelhead.records import Example, Prompt, Reply, Score, Verdict
 from levelhead.running import Manifest, RunFolder, ask, score

@@ -13,9 +13,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from levelhead.answers import judge
 from levelhead.errors import UsageError
 from levelhead.illusion._questions import Difficulty
-from levelhead.illusion._verdicts import judge
 from levelhead.records import Example, Image, Verdict
 
 METADATA = "metadata.jsonl"

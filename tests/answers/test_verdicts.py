@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levelhead.illusion import disagreement, judge, paper_correct
+from levelhead.answers import disagreement, judge, paper_correct
 from levelhead.records import Verdict
 
 CAPITAL = {

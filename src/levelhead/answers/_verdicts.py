@@ -29,7 +29,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from levelhead.illusion._clauses import (
+from levelhead.answers._clauses import (
     Clause,
     clauses,
     is_denied,
@@ -37,7 +37,7 @@ from levelhead.illusion._clauses import (
     joined_as_list,
     last_correction,
 )
-from levelhead.illusion._matching import Word, answer_words, occurrences, plain, short_name, words_of_plain
+from levelhead.answers._matching import Word, answer_words, occurrences, plain, short_name, words_of_plain
 from levelhead.records import Verdict
 
 

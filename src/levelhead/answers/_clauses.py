@@ -1,7 +1,7 @@
 """The clauses of a reply: which speak of the answer, which of the picture, what is denied, what refuses.
 
 Small lists of English cues over normalized words. They know no grammar: they are chosen for the replies
-that language models give to short factual questions, and `tests/illusion/test_verdicts.py` holds what
+that language models give to short factual questions, and `tests/answers/test_verdicts.py` holds what
 they must get right.
 """
 
@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from levelhead.illusion._matching import Word, word_set
+from levelhead.answers._matching import Word, word_set
 
 _PICTURE_WORDS = word_set(
     """

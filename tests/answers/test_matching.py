@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levelhead.illusion import mentions
-from levelhead.illusion._matching import answer_words, plain, short_name, words
+from levelhead.answers import mentions
+from levelhead.answers._matching import answer_words, plain, short_name, words
 
 
 @pytest.mark.parametrize(

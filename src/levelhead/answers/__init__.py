@@ -1,0 +1,28 @@
+"""Whether a reply names an answer, refuses, or says something else: the rules, by name.
+
+This room knows texts only: nothing about models, pictures or files.
+"""
+
+from levelhead.answers._clauses import is_refusal as _is_refusal
+from levelhead.answers._matching import answer_words, mentions, plain, same_word, word_set
+from levelhead.answers._verdicts import disagreement, judge, paper_correct
+
+__all__ = [
+    "answer_words",
+    "disagreement",
+    "judge",
+    "mentions",
+    "paper_correct",
+    "refuses",
+    "same_word",
+    "word_set",
+]
+
+
+def refuses(text: str) -> bool:
+    """Whether a reply says that it will not or cannot answer, whatever else it says.
+
+    >>> refuses("I'm not sure about that."), refuses("It was Ada Lovelace.")
+    (True, False)
+    """
+    return _is_refusal(plain(text))
