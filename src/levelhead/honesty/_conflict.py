@@ -135,14 +135,14 @@ def by_certainty(seed: int) -> Order:
 
 
 def correctness(row: ProbeRow, rule: Rule) -> float:
-    """mu of a question that has an answer, 0..1; see the head of this module."""
+    """Mu of a question that has an answer, 0..1; see the head of this module."""
     if row.samples is None and row.option_log_probs is None:
         return float(bool(row.correct if rule == "corrected" else row.correct_paper))
     return share_right(row, rule)
 
 
 def certainty(row: ProbeRow) -> float:
-    """sigma of a question, at most 0; see the head of this module.
+    """Sigma of a question, at most 0; see the head of this module.
 
     Raises:
         UsageError: If the model tells nothing that it could be read from.
@@ -175,7 +175,7 @@ def require_one_scale(rows: Sequence[ProbeRow]) -> None:
 def _change(before: ProbeRow, after: ProbeRow, rule: Rule) -> float:
     if (before.samples is None) != (after.samples is None):
         raise UsageError(
-            f"The question {before.id} has sampled answers before or after the rehearsal, but not both. Probe "
-            "the rehearsed model with the same --samples."
+            f"The question {before.id} has sampled answers before or after the rehearsal, but not both. "
+            "Probe the rehearsed model with the same --samples."
         )
     return correctness(after, rule) - correctness(before, rule)

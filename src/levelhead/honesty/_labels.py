@@ -125,14 +125,14 @@ def label_by_entropy(
     Raises:
         UsageError: If a row has neither samples nor scored options, or all of a task have the same entropy.
     """
-    labels = {}
+    labels: dict[str, bool] = {}
     for task, members in by_task(rows).items():
         entropies = {row.id: uncertainty(row, kind) for row in members}
         if len(set(entropies.values())) == 1:
             raise UsageError(
                 f"All {len(members):,} questions of the task {task!r} have the same entropy, so it cannot "
-                "part sure from unsure. Probe with more samples or a higher temperature, or use a method that "
-                "judges answers, such as --method sure."
+                "part sure from unsure. Probe with more samples or a higher temperature, or use a method "
+                "that judges answers, such as --method sure."
             )
         unsure = (
             _cut_at_random(entropies, unsure_share, seed)
@@ -199,10 +199,10 @@ def require_both_labels(labelled: Sequence[Labelled], *, after: str) -> None:
         raise UsageError(f"No question is left {after}, so there is nothing to teach. Probe more questions.")
     if 0 < sure < len(labelled):
         return
-    label, kind = ("sure", "harder") if sure else ("unsure", "easier")
+    label, kind, way = ("sure", "harder", "higher") if sure else ("unsure", "easier", "lower")
     raise UsageError(
         f"All {len(labelled):,} questions are {label} {after}: a model would learn to say so always. Give "
-        f"more or {kind} questions, another rule (--rule corrected or paper), a {'higher' if sure else 'lower'} "
+        f"more or {kind} questions, another rule (--rule corrected or paper), a {way} "
         "--threshold on sampled answers, --method sure-crossfit (labels from tuned models), or --method "
         "unsupervised (split by entropy)."
     )

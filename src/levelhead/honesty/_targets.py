@@ -10,14 +10,12 @@ vanilla         answer                  answer                    (left out)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 from levelhead.honesty._labels import Labelled
 from levelhead.honesty._prompts import PromptFormat, target_answer
 from levelhead.honesty._refusals import refusal
-
-if TYPE_CHECKING:
-    from levelhead.training import Dialogue
+from levelhead.training import Dialogue
 
 Method = Literal["sure", "sure-crossfit", "replace", "unsupervised", "vanilla"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -36,8 +34,6 @@ def dialogue_of(one: Labelled, method: Method, form: PromptFormat, seed: int) ->
     Raises:
         UsageError: If the question has an answer of which none is at hand.
     """
-    from levelhead.training import Dialogue
-
     example = one.row.to_example()
     refused = not one.answerable or (method == "replace" and one.sure is False)
     answer = refusal(one.row.id, seed, form) if refused else target_answer(example)

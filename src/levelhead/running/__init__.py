@@ -14,6 +14,8 @@ from __future__ import annotations
 from levelhead.running._asking import ask, score
 from levelhead.running._folder import DATA_FOLDER, Run, RunFolder, read_run
 from levelhead.running._interrupt import sigterm_as_interrupt
+from levelhead.running._json import json_text, write_whole
+from levelhead.running._lock import hold_lock
 from levelhead.running._manifest import Manifest
 from levelhead.running._progress import ProgressStyle, choose_style, show_progress
 
@@ -25,8 +27,11 @@ __all__ = [
     "RunFolder",
     "ask",
     "choose_style",
+    "hold_lock",
+    "json_text",
     "read_run",
     "score",
     "show_progress",
     "sigterm_as_interrupt",
+    "write_whole",
 ]
