@@ -75,7 +75,9 @@ def test_the_kind_of_entropy_decides() -> None:
 
 
 def test_equal_entropies_are_never_parted() -> None:
-    rows = [with_entropy(f"low{n}", 0.0) for n in range(6)] + [with_entropy(f"high{n}", 1.0) for n in range(2)]
+    rows = [with_entropy(f"low{n}", 0.0) for n in range(6)] + [
+        with_entropy(f"high{n}", 1.0) for n in range(2)
+    ]
     assert cut(rows) == {"high0", "high1"}
 
 

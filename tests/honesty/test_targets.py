@@ -49,7 +49,9 @@ def test_a_choice_is_taught_by_its_letter() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_pictures_travel_with_the_question(method: Method) -> None:
     row = probe_row("a", images=["/pictures/a.png"])
-    prompt = dialogue_of(Labelled(row, None if method == "vanilla" else True), method, PromptFormat(), 0).prompt
+    prompt = dialogue_of(
+        Labelled(row, None if method == "vanilla" else True), method, PromptFormat(), 0
+    ).prompt
     assert [image.path for image in prompt.images] == [Path("/pictures/a.png")]
 
 

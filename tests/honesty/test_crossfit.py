@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from levelhead.errors import LevelheadError, RunFolderError, UsageError
+from levelhead.honesty import _tuned_probe
+from levelhead.honesty._crossfit import crossfit, fold_of
+from levelhead.honesty._prompts import PromptFormat
+from levelhead.honesty._tuned_probe import Workshop, probe_after_tuning
+from levelhead.training import TuningSettings
+from tests.honesty.probed import GOLD, mixed_rows, probe_row, unanswerable_row
+from tests.honesty.workshop import FakeWorkshop
+
+FORM = PromptFormat(style="paper")
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeWorkshop:
+    fake = FakeWorkshop()
+    monkeypatch.setattr(_tuned_probe, "tune", fake.tune)
+    return fake
+
+
+def workshop(fake: FakeWorkshop, epochs: int = 1) -> Workshop:
+    return Workshop("hf:base", FORM, TuningSettings(epochs=epochs), fake.probe)
+
+
+@given(
+    st.lists(st.integers(0, 12), min_size=3, max_size=60).filter(lambda groups: len(set(groups)) >= 3),
+    st.integers(2, 3),
+)
+def test_a_group_is_never_parted_and_the_folds_are_even(groups: list[int], folds: int) -> None:
+    rows = [probe_row(f"q{place}", group=f"g{group}") for place, group in enumerate(groups)]
+    found = fold_of(rows, folds, seed=0)
+    assert found.keys() == {row.id for row in rows}
+    assert len({(row.group, found[row.id]) for row in rows}) == len(set(groups))
+    sizes = [list(found.values()).count(fold) for fold in range(folds)]
+    assert min(sizes) > 0
+    assert max(sizes) - min(sizes) <= max(groups.count(group) for group in groups)
+
+
+def test_questions_without_a_group_are_held_together_by_their_text() -> None:
+    rows = [probe_row(f"a{n}", question="Who is it?" if n < 3 else f"What is {n}?") for n in range(9)]
+    found = fold_of(rows, 3, seed=0)
+    assert len({found[f"a{n}"] for n in range(3)}) == 1
+
+
+def test_the_seed_parts_and_the_order_of_the_rows_does_not() -> None:
+    rows = mixed_rows(10, 10)
+    assert fold_of(rows, 2, seed=1) == fold_of(rows[::-1], 2, seed=1)
+    assert fold_of(rows, 2, seed=1) != fold_of(rows, 2, seed=2)
+
+
+def test_too_few_groups_for_the_folds_say_what_to_do() -> None:
+    with pytest.raises(UsageError, match=r"8 questions of 1 groups.*fewer --folds or more questions"):
+        fold_of(mixed_rows(group="one"), 2, seed=0)
+
+
+def test_each_question_is_asked_of_the_model_that_was_not_tuned_on_it(
+    fake: FakeWorkshop, tmp_path: Path
+) -> None:
+    rows = mixed_rows(5, 5)
+    found = crossfit(rows, tmp_path, workshop(fake), folds=3, seed=0)
+    assert found.keys() == {row.id for row in rows}
+    assert len(fake.tuned) == len(fake.asked) == 3
+    for folder, taught in fake.tuned.items():
+        asked, form = fake.asked[f"hf:base+{folder}"]
+        assert form == FORM
+        assert sorted(taught + asked) == sorted(row.id for row in rows)
+
+
+def test_fold_models_are_taught_plain_answers_in_the_format_of_the_build(
+    fake: FakeWorkshop, tmp_path: Path
+) -> None:
+    probe_after_tuning(
+        [*mixed_rows(0, 2), unanswerable_row("n")], mixed_rows(1, 0), tmp_path, workshop(fake), label="fold"
+    )
+    assert [lesson.id for lesson in fake.lessons] == ["u0", "u1"]
+    assert [turn.text for turn in fake.lessons[0].prompt.turns] == [
+        "Question: What is u0? Answer:",
+        f" {GOLD}.",
+    ]
+
+
+def test_a_fold_that_is_done_is_not_tuned_again(fake: FakeWorkshop, tmp_path: Path) -> None:
+    first = crossfit(mixed_rows(), tmp_path, workshop(fake), folds=2, seed=0)
+    assert crossfit(mixed_rows(), tmp_path, workshop(fake), folds=2, seed=0) == first
+    assert len(fake.tuned) == 2
+
+
+def test_a_build_killed_in_the_second_fold_keeps_the_first(
+    fake: FakeWorkshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    tune_first = iter([fake.tune, killed])
+    monkeypatch.setattr(_tuned_probe, "tune", lambda *given: next(tune_first)(*given))
+    with pytest.raises(KeyboardInterrupt):
+        crossfit(mixed_rows(), tmp_path, workshop(fake), folds=2, seed=0)
+    monkeypatch.setattr(_tuned_probe, "tune", fake.tune)
+    crossfit(mixed_rows(), tmp_path, workshop(fake), folds=2, seed=0)
+    assert list(fake.tuned) == [tmp_path / "folds" / "1" / "adapter", tmp_path / "folds" / "2" / "adapter"]
+
+
+def test_a_fold_tuned_with_other_settings_or_questions_is_refused(fake: FakeWorkshop, tmp_path: Path) -> None:
+    crossfit(mixed_rows(), tmp_path, workshop(fake), folds=2, seed=0)
+    with pytest.raises(RunFolderError, match="other settings or on other questions"):
+        crossfit(mixed_rows(), tmp_path, workshop(fake, epochs=2), folds=2, seed=0)
+    with pytest.raises(RunFolderError, match="Remove it to tune anew"):
+        crossfit(mixed_rows(5, 4), tmp_path, workshop(fake), folds=2, seed=0)
+
+
+def test_a_probe_that_leaves_out_a_question_is_no_probe(fake: FakeWorkshop, tmp_path: Path) -> None:
+    fake.answer = lambda example: probe_row("another")
+    with pytest.raises(LevelheadError, match=r"left out 4 of 4 questions"):
+        crossfit(mixed_rows(), tmp_path, workshop(fake), folds=2, seed=0)
+
+
+def test_without_a_probe_nothing_is_tuned(fake: FakeWorkshop, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="probe_model"):
+        crossfit(mixed_rows(), tmp_path, Workshop("hf:base", FORM), folds=2, seed=0)
+    assert fake.tuned == {}
