@@ -43,6 +43,13 @@ def test_a_group_is_never_parted_and_the_folds_are_even(groups: list[int], folds
     assert max(sizes) - min(sizes) <= max(groups.count(group) for group in groups)
 
 
+def test_a_large_group_is_balanced_by_small_ones() -> None:
+    rows = [probe_row(f"big{n}", group="zz") for n in range(6)] + mixed_rows(6, 0)
+    for seed in range(5):
+        found = fold_of(rows, 2, seed)
+        assert sorted(list(found.values()).count(fold) for fold in range(2)) == [6, 6]
+
+
 def test_questions_without_a_group_are_held_together_by_their_text() -> None:
     rows = [probe_row(f"a{n}", question="Who is it?" if n < 3 else f"What is {n}?") for n in range(9)]
     found = fold_of(rows, 3, seed=0)
