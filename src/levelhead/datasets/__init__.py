@@ -10,6 +10,7 @@ from levelhead.datasets._duplicates import Duplicate, DuplicateReport, normalize
 from levelhead.datasets._halueval import read_halueval_general, read_halueval_qa
 from levelhead.datasets._hub import read_hub
 from levelhead.datasets._mmlu import read_mmlu, read_mmlu_csv, read_mmlu_shots
+from levelhead.datasets._named import READERS, read_all_named, read_named
 from levelhead.datasets._open_questions import read_hotpotqa, read_nq_open
 from levelhead.datasets._pararel import questions_with_several_answers, read_pararel, read_pararel_cloze
 from levelhead.datasets._qa import read_qa, write_qa
@@ -17,11 +18,13 @@ from levelhead.datasets._truthfulqa import read_truthfulqa
 from levelhead.datasets._unanswerable import read_falseqa, read_unknownbench
 
 __all__ = [
+    "READERS",
     "Columns",
     "Duplicate",
     "DuplicateReport",
     "normalized",
     "questions_with_several_answers",
+    "read_all_named",
     "read_columns",
     "read_falseqa",
     "read_fever",
@@ -32,6 +35,7 @@ __all__ = [
     "read_mmlu",
     "read_mmlu_csv",
     "read_mmlu_shots",
+    "read_named",
     "read_nq_open",
     "read_pararel",
     "read_pararel_cloze",
