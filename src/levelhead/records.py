@@ -110,7 +110,7 @@ class Prompt:
 
     Attributes:
         turns: The conversation so far. For a chat it goes through the model's chat template; the pictures
-            stand in the last user turn, before its text.
+            stand in the first user turn, before its text.
         images: The pictures.
         raw: If true, the texts of the turns are joined as they are and no template is applied (base models,
             few-shot completion prompts).

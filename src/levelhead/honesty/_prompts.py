@@ -52,8 +52,7 @@ class Shot:
         """
         if not example.answers:
             raise UsageError(f"The example {example.id} has no answer, so it cannot be a worked example.")
-        subject = example.metadata.get("subject")
-        return cls(with_options(example), target_answer(example), str(subject) if subject else None)
+        return cls(with_options(example), target_answer(example), _subject(example))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,25 +129,17 @@ class PromptFormat:
         return " " if self.style == "paper" else ""
 
     def _prompt(self, example: Example, turns: Sequence[Turn]) -> Prompt:
-        before = [turn for shot in self._shots_for(example) for turn in self._shot_turns(shot)]
-        return Prompt((*before, *turns), example.images, raw=self.raw)
-
-    def _shots_for(self, example: Example) -> Sequence[Shot]:
-        subject = example.metadata.get("subject")
-        return [shot for shot in self.shots if subject and shot.subject == subject] or self.shots
-
-    def _shot_turns(self, shot: Shot) -> list[Turn]:
-        end = {"completion": "\n", "chat": "", "paper": "\n\n"}[self.style]
-        # A shot belongs to the question: it is read, never learned.
-        asked, answered = self._asked(shot.question, shot.answer in LETTERS), self.written(shot.answer) + end
-        return (
-            [Turn("user", asked + answered)]
-            if self.raw
-            else [Turn("user", asked), Turn("assistant", answered)]
-        )
+        return Prompt(tuple(turns), example.images, raw=self.raw)
 
     def _question_turn(self, example: Example) -> Turn:
-        return Turn("user", self._asked(with_options(example), bool(example.choices)))
+        shown = [shot for shot in self.shots if _subject(example) in (None, shot.subject)] or self.shots
+        # Shots stand in the turn of the question, in a chat too: they are read, and no turn to be learned.
+        before = [
+            self._asked(shot.question, shot.answer in LETTERS) + self.written(shot.answer) for shot in shown
+        ]
+        end = {"completion": "\n", "chat": "\n\n", "paper": "\n\n"}[self.style]
+        asked = self._asked(with_options(example), bool(example.choices))
+        return Turn("user", "".join(shot + end for shot in before) + asked)
 
     def _asked(self, question: str, has_options: bool) -> str:
         match self.style:
@@ -158,6 +149,11 @@ class PromptFormat:
                 return f"{question}\nAnswer:" if has_options else f"Question: {question} Answer:"
             case "chat":
                 return f"{question}\n{_CHAT_INSTRUCTIONS[has_options]}"
+
+
+def _subject(example: Example) -> str | None:
+    subject = example.metadata.get("subject")
+    return str(subject) if subject else None
 
 
 def format_from_json(data: dict[str, object]) -> PromptFormat:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from levelhead.models._load import load_model
+from levelhead.models._load import load_model, locate_model
 from levelhead.models._model import Model, Sampling, Step, require_sight
 
-__all__ = ["Model", "Sampling", "Step", "load_model", "require_sight"]
+__all__ = ["Model", "Sampling", "Step", "load_model", "locate_model", "require_sight"]

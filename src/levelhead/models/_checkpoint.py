@@ -12,6 +12,8 @@ from typing import Any
 from levelhead.errors import MissingExtraError, UsageError
 from levelhead.records import JSONValue, Prompt
 
+TUNING_FILE = "tuning.json"
+"""Stands beside weights that Levelhead tuned, and says how."""
 _WEIGHT_SUFFIXES = (".safetensors", ".bin", ".json", ".jinja", ".model", ".txt")
 
 
@@ -26,6 +28,7 @@ class Checkpoint:
         dtype: `float32` or `bfloat16`.
         device: `cpu`, `cuda` or `mps`.
         exact: Whether prompts are asked one at a time.
+        adapter: Folder of a low-rank adapter that is merged into the weights.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Checkpoint:
     dtype: str
     device: str
     exact: bool
+    adapter: Path | None = None
 
     @property
     def is_vision(self) -> bool:
@@ -44,24 +48,34 @@ class Checkpoint:
 
     def fingerprint(self) -> str:
         """Hash of all that answers depend on: weights, tokenizer, template, precision."""
+        digest = hashlib.sha256(f"{self.dtype}/{self.exact}".encode())
+        _add_files(digest, self.folder())
+        if self.adapter is not None:
+            _add_files(digest, self.adapter)
+        return digest.hexdigest()
+
+    def base_hash(self) -> str:
+        """Hash of the weights alone: what an adapter was made for. Settings may be saved anew around them."""
+        digest = hashlib.sha256()
+        _add_files(digest, self.folder(), (".safetensors", ".bin"))
+        return digest.hexdigest()
+
+    def folder(self) -> Path:
+        """Where the files lie on this machine."""
         from transformers.utils import cached_file
 
         folder = Path(self.location)
-        if not folder.is_dir():
-            folder = Path(cached_file(self.location, "config.json")).parent
-        digest = hashlib.sha256(f"{self.dtype}/{self.exact}".encode())
-        for path in sorted(_weight_files(folder)):
-            digest.update(path.name.encode())
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-        return digest.hexdigest()
+        return folder if folder.is_dir() else Path(cached_file(self.location, "config.json")).parent
 
     def details(self) -> dict[str, JSONValue]:
         """Facts for the manifest."""
         import torch
         import transformers
 
+        tuned = (self.adapter or Path(self.location)) / TUNING_FILE
         return {
+            **({"adapter": str(self.adapter)} if self.adapter else {}),
+            **({"tuning": str(tuned)} if tuned.is_file() else {}),
             "architecture": (self.config.architectures or [self.config.model_type])[0],
             "device": self.device,
             "dtype": self.dtype,
@@ -72,7 +86,15 @@ class Checkpoint:
         }
 
 
-def locate(name: str, location: str, *, dtype: str, exact: bool, threads: int | None) -> Checkpoint:
+def locate(
+    name: str,
+    location: str,
+    *,
+    dtype: str,
+    exact: bool,
+    threads: int | None,
+    adapter: Path | None = None,
+) -> Checkpoint:
     """Find a checkpoint and settle how it will run.
 
     Raises:
@@ -107,12 +129,16 @@ def locate(name: str, location: str, *, dtype: str, exact: bool, threads: int | 
         dtype = "float32"
     elif dtype == "auto":
         dtype = "bfloat16" if device == "cuda" or _cpu_computes_bfloat16() else "float32"
-    return Checkpoint(name, location, config, dtype, device, exact)
+    return Checkpoint(name, location, config, dtype, device, exact, adapter)
 
 
 def load_weights(checkpoint: Checkpoint, auto_class: Any) -> Any:
     """Load the weights through one of transformers' Auto classes, ready for inference."""
     model = auto_class.from_pretrained(checkpoint.location, dtype=checkpoint.dtype)
+    if checkpoint.adapter is not None:
+        from levelhead.models._adapter import merge_adapter
+
+        merge_adapter(model, checkpoint)
     return model.to(checkpoint.device).eval()
 
 
@@ -161,5 +187,10 @@ def _cpu_computes_bfloat16() -> bool:
     return flags.is_file() and any(flag in flags.read_text() for flag in ("avx512_bf16", "amx_bf16"))
 
 
-def _weight_files(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.is_file() and path.suffix in _WEIGHT_SUFFIXES]
+def _add_files(digest: hashlib._Hash, folder: Path, suffixes: tuple[str, ...] = _WEIGHT_SUFFIXES) -> None:
+    """Add the names and contents of the files in a folder that answers depend on."""
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.suffix in suffixes and path.name != TUNING_FILE:
+            digest.update(path.name.encode())
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())

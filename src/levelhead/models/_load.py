@@ -2,20 +2,29 @@
 
 embedded                          SmolLM2-135M-Instruct, whose weights came with a Python package
 hf:FOLDER or hf:OWNER/NAME        a transformers checkpoint, text or vision
+hf:BASE+ADAPTER                   one with the folder of a low-rank adapter; BASE may be `embedded`
 openai:MODEL@http://HOST/v1       any OpenAI-compatible server; the key comes from OPENAI_API_KEY
 NAME+ocr                          eyes that read text, for a model that has none
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from levelhead.errors import UsageError
 from levelhead.models._model import Model
 
+if TYPE_CHECKING:
+    from levelhead.models._checkpoint import Checkpoint
+
 DType = Literal["auto", "float32", "bfloat16"]
 
-_KNOWN = "embedded, hf:<folder or hub id>, openai:<model>@<base url>, or one of these with +ocr appended"
+ADAPTER_CONFIG = "adapter_config.json"
+_KNOWN = (
+    "embedded, hf:<folder or hub id>, hf:<base>+<adapter folder>, openai:<model>@<base url>, or one of these "
+    "with +ocr appended"
+)
 
 
 def load_model(
@@ -53,15 +62,46 @@ def load_model(
         from levelhead.models._openai import OpenAIModel
 
         return OpenAIModel.from_name(name, concurrency=concurrency)
-    if name == "embedded":
+    from levelhead.models._transformers import open_checkpoint
+
+    return open_checkpoint(locate_model(name, dtype=dtype, exact=exact, threads=threads))
+
+
+def locate_model(
+    name: str, *, dtype: DType = "auto", exact: bool = False, threads: int | None = None
+) -> Checkpoint:
+    """Find the checkpoint behind the name of a local model, without loading it.
+
+    Raises:
+        UsageError: If the name is of no local model, or the checkpoint or adapter is not there.
+        MissingExtraError: If torch or transformers is not installed.
+        ModelError: If the embedded model cannot be unpacked.
+    """
+    from levelhead.models._checkpoint import locate
+
+    base, adapter = _split_adapter(name)
+    if base in ("embedded", "hf:embedded"):
         from levelhead.models._embedded import embedded_checkpoint
-        from levelhead.models._transformers import load_checkpoint
 
-        return load_checkpoint(
-            str(embedded_checkpoint()), name=name, dtype=dtype, exact=exact, threads=threads
-        )
-    if name.startswith("hf:") and len(name) > len("hf:"):
-        from levelhead.models._transformers import load_checkpoint
+        location = str(embedded_checkpoint())
+    elif base.startswith("hf:") and len(base) > len("hf:"):
+        location = base.removeprefix("hf:")
+    else:
+        raise UsageError(f"There is no model {name!r}. Give {_KNOWN}.")
+    return locate(name, location, dtype=dtype, exact=exact, threads=threads, adapter=adapter)
 
-        return load_checkpoint(name.removeprefix("hf:"), name=name, dtype=dtype, exact=exact, threads=threads)
-    raise UsageError(f"There is no model {name!r}. Give {_KNOWN}.")
+
+def _split_adapter(name: str) -> tuple[str, Path | None]:
+    """The name of the base and the folder of the adapter. A folder's own name may hold a plus sign."""
+    if "+" not in name or Path(name.removeprefix("hf:")).is_dir():
+        return name, None
+    places = [place for place, letter in enumerate(name) if letter == "+"]
+    for place in places:
+        folder = Path(name[place + 1 :])
+        if (folder / ADAPTER_CONFIG).is_file():
+            return name[:place], folder
+    folder = Path(name[places[0] + 1 :])
+    raise UsageError(
+        f"There is no adapter in {folder}: it holds no {ADAPTER_CONFIG}. Give the folder that "
+        "`levelhead honesty tune --out` or peft wrote, as hf:BASE+FOLDER."
+    )

@@ -21,16 +21,25 @@ class LocalModel(Model):
         auto_class: The Auto class of transformers that loads its weights.
         tokenizer: Its tokenizer.
         batch_rows: Most rows in a batch; exact mode makes it one.
+        weights: The weights, if they are in memory already.
     """
 
     can_score = True
 
-    def __init__(self, checkpoint: Checkpoint, auto_class: Any, tokenizer: Any, *, batch_rows: int) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        auto_class: Any,
+        tokenizer: Any,
+        *,
+        batch_rows: int,
+        weights: Any = None,
+    ) -> None:
         self.name = checkpoint.name
         self.fingerprint = checkpoint.fingerprint()
         self._checkpoint = checkpoint
         self._tokenizer = tokenizer
-        self._model = load_weights(checkpoint, auto_class)
+        self._model = load_weights(checkpoint, auto_class) if weights is None else weights
         self._end_ids = end_token_ids(self._model, tokenizer)
         text_config = checkpoint.config.get_text_config()
         self._context = int(getattr(text_config, "max_position_embeddings", 0) or 1 << 30)

@@ -190,11 +190,11 @@ class OCRModel(Model):
 
 
 def describe_pictures(prompt: Prompt, words: Sequence[str]) -> Prompt:
-    """Put what the pictures say before the last user turn, where a vision model would see them."""
+    """Put what the pictures say before the first user turn, where a vision model would see them."""
     sights = "\n".join(
         f'The picture shows the text: "{one}"' if one else "The picture shows no text." for one in words
     )
-    last = max(index for index, turn in enumerate(prompt.turns) if turn.role == "user")
+    first = next(index for index, turn in enumerate(prompt.turns) if turn.role == "user")
     turns = list(prompt.turns)
-    turns[last] = Turn("user", f"{sights}\n\n{turns[last].text}")
+    turns[first] = Turn("user", f"{sights}\n\n{turns[first].text}")
     return Prompt(tuple(turns), raw=prompt.raw)

@@ -122,16 +122,16 @@ def raw_text(prompt: Prompt) -> str:
 
 
 def messages(prompt: Prompt) -> list[dict[str, Any]]:
-    """The turns as chat messages, the pictures before the text of the last user turn.
+    """The turns as chat messages, the pictures before the text of the first user turn.
 
     Raises:
         ImageError: If a picture cannot be used.
     """
     said: list[dict[str, Any]] = [{"role": turn.role, "content": turn.text} for turn in prompt.turns]
     if prompt.images:
-        last = max(place for place, turn in enumerate(prompt.turns) if turn.role == "user")
+        first = next(place for place, turn in enumerate(prompt.turns) if turn.role == "user")
         pictures = [{"type": "image_url", "image_url": {"url": data_url(image)}} for image in prompt.images]
-        said[last]["content"] = [*pictures, {"type": "text", "text": prompt.turns[last].text}]
+        said[first]["content"] = [*pictures, {"type": "text", "text": prompt.turns[first].text}]
     return said
 
 

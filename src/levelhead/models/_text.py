@@ -28,11 +28,17 @@ class TextModel(LocalModel):
 
     sees = False
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, weights: Any = None) -> None:
         import transformers
 
         tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint.location)
-        super().__init__(checkpoint, transformers.AutoModelForCausalLM, tokenizer, batch_rows=_BATCH_ROWS)
+        super().__init__(
+            checkpoint,
+            transformers.AutoModelForCausalLM,
+            tokenizer,
+            batch_rows=_BATCH_ROWS,
+            weights=weights,
+        )
         self._decoder = Decoder(self._model, self._end_ids)
 
     def iter_generate(

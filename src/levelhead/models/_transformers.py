@@ -1,23 +1,28 @@
-"""Load a transformers checkpoint, text or vision."""
+"""Transformers checkpoints, text or vision: from their location, or around weights in memory."""
 
 from __future__ import annotations
 
-from levelhead.models._checkpoint import locate
+from typing import Any
+
+from levelhead.models._checkpoint import Checkpoint
 from levelhead.models._model import Model
 
 
-def load_checkpoint(location: str, *, name: str, dtype: str, exact: bool, threads: int | None) -> Model:
-    """Load the checkpoint at a folder or hub id.
+def open_checkpoint(checkpoint: Checkpoint, *, weights: Any = None) -> Model:
+    """Make a model of a located checkpoint.
+
+    Args:
+        checkpoint: Where it lies and how it runs.
+        weights: The transformers model itself, if it is in memory (one that is being tuned); it is used as
+            it stands. None loads it.
 
     Raises:
-        MissingExtraError: If torch or transformers is not installed.
-        UsageError: If there is no checkpoint at this place.
+        UsageError: If its processor or adapter cannot be loaded.
     """
-    checkpoint = locate(name, location, dtype=dtype, exact=exact, threads=threads)
     if checkpoint.is_vision:
         from levelhead.models._vision import VisionModel
 
-        return VisionModel(checkpoint)
+        return VisionModel(checkpoint, weights=weights)
     from levelhead.models._text import TextModel
 
-    return TextModel(checkpoint)
+    return TextModel(checkpoint, weights=weights)

@@ -43,7 +43,7 @@ class VisionModel(LocalModel):
 
     sees = True
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, weights: Any = None) -> None:
         import transformers
 
         try:
@@ -58,7 +58,11 @@ class VisionModel(LocalModel):
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
         super().__init__(
-            checkpoint, transformers.AutoModelForImageTextToText, tokenizer, batch_rows=_BATCH_ROWS
+            checkpoint,
+            transformers.AutoModelForImageTextToText,
+            tokenizer,
+            batch_rows=_BATCH_ROWS,
+            weights=weights,
         )
 
     def iter_generate(
@@ -157,10 +161,12 @@ class VisionModel(LocalModel):
         return text.replace(token, f"{token[0]} {token[1:]}")
 
     def _messages(self, prompt: Prompt) -> list[dict[str, object]]:
-        last = max(index for index, turn in enumerate(prompt.turns) if turn.role == "user")
+        first = next(index for index, turn in enumerate(prompt.turns) if turn.role == "user")
         messages: list[dict[str, object]] = []
         for index, turn in enumerate(prompt.turns):
-            content: list[dict[str, str]] = [{"type": "image"}] * (len(prompt.images) if index == last else 0)
+            content: list[dict[str, str]] = [{"type": "image"}] * (
+                len(prompt.images) if index == first else 0
+            )
             messages.append(
                 {
                     "role": turn.role,

@@ -16,7 +16,7 @@ from levelhead.running._folder import DATA_FOLDER, Run, RunFolder, read_run
 from levelhead.running._interrupt import sigterm_as_interrupt
 from levelhead.running._json import json_text, write_whole
 from levelhead.running._lock import hold_lock
-from levelhead.running._manifest import Manifest
+from levelhead.running._manifest import Manifest, installed_versions
 from levelhead.running._progress import ProgressStyle, choose_style, show_progress
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "ask",
     "choose_style",
     "hold_lock",
+    "installed_versions",
     "json_text",
     "read_run",
     "score",

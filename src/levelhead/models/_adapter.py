@@ -1,0 +1,123 @@
+"""Merge a low-rank adapter (LoRA, arXiv 2106.09685) into the weights of its base.
+
+Merged, it costs nothing when the model is asked, and needs no library but safetensors: the folder is in the
+form of peft. Only plain LoRA is read; other adapters can be merged with peft first.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from levelhead.errors import UsageError
+
+if TYPE_CHECKING:
+    from levelhead.models._checkpoint import Checkpoint
+
+_WEIGHTS, _CONFIG = "adapter_model.safetensors", "adapter_config.json"
+_KEY = re.compile(r"^base_model\.model\.(?P<layer>.+)\.lora_(?P<side>[AB])\.weight$")
+_FOREIGN = (
+    "use_dora",
+    "lora_bias",
+    "modules_to_save",
+    "rank_pattern",
+    "alpha_pattern",
+    "trainable_token_indices",
+)
+
+
+def merge_adapter(model: Any, checkpoint: Checkpoint) -> None:
+    """Add the adapter of a checkpoint to the weights of its loaded model, in place.
+
+    Raises:
+        UsageError: If the adapter cannot be read, is no plain LoRA, or was made on another base.
+    """
+    folder = checkpoint.adapter
+    if folder is None:
+        raise ValueError("the checkpoint has no adapter")
+    _require_same_base(folder, checkpoint)
+    scale = _scale(folder)
+    modules = dict(model.named_modules())
+    for layer, sides in _pairs(folder).items():
+        module = modules.get(layer)
+        shape = (sides["B"].shape[0], sides["A"].shape[1])
+        if module is None or tuple(module.weight.shape) != shape:
+            raise UsageError(
+                f"The adapter {folder} does not fit {checkpoint.name}: its layer {layer} is {shape[0]} x "
+                f"{shape[1]}, the model has "
+                f"{'no such layer' if module is None else 'one of ' + str(tuple(module.weight.shape))}. Give "
+                "the base that it was tuned on; adapter_config.json may name it."
+            )
+        delta = (sides["B"].float() @ sides["A"].float()) * scale
+        module.weight.data += delta.to(module.weight.dtype)
+
+
+def read_adapter_config(folder: Path) -> dict[str, Any]:
+    """The settings of an adapter.
+
+    Raises:
+        UsageError: If they cannot be read.
+    """
+    try:
+        config = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"The adapter {folder} cannot be read ({error}). Tune or copy it again.") from error
+    if not isinstance(config, dict):
+        raise UsageError(f"The adapter {folder} cannot be read: its {_CONFIG} is no object.")
+    return config
+
+
+def _require_same_base(folder: Path, checkpoint: Checkpoint) -> None:
+    """Compare the hash of the base that tuning wrote down; adapters from elsewhere have none."""
+    from levelhead.models._checkpoint import TUNING_FILE
+
+    path = folder / TUNING_FILE
+    if not path.is_file():
+        return
+    tuned_on = json.loads(path.read_text(encoding="ascii")).get("base", {})
+    if tuned_on.get("hash") not in (None, checkpoint.base_hash()):
+        raise UsageError(
+            f"The adapter {folder} was tuned on {tuned_on.get('name')}, whose weights differ from those of "
+            f"the base in {checkpoint.name}. Give the base that it was tuned on."
+        )
+
+
+def _scale(folder: Path) -> float:
+    config = read_adapter_config(folder)
+    foreign = [name for name in _FOREIGN if config.get(name)]
+    if config.get("peft_type") != "LORA" or foreign or config.get("bias", "none") != "none":
+        raise UsageError(
+            f"The adapter {folder} is no plain LoRA ({config.get('peft_type')}"
+            f"{', ' + ', '.join(foreign) if foreign else ''}). Merge it with peft (merge_and_unload) and "
+            "load the result as hf:FOLDER."
+        )
+    rank = int(config["r"])
+    return float(config["lora_alpha"]) / (math.sqrt(rank) if config.get("use_rslora") else rank)
+
+
+def _pairs(folder: Path) -> dict[str, dict[str, Any]]:
+    """The two factors of each adapted layer, by its name in the base."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        tensors = load_file(folder / _WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        raise UsageError(
+            f"The weights of the adapter {folder} cannot be read ({error}). Tune or copy it again."
+        ) from error
+    pairs: dict[str, dict[str, Any]] = {}
+    for key, tensor in tensors.items():
+        match = _KEY.match(key)
+        if match is None:
+            raise UsageError(
+                f"The adapter {folder} holds {key}, which is no part of a plain LoRA. Merge it with peft "
+                "(merge_and_unload) and load the result as hf:FOLDER."
+            )
+        pairs.setdefault(match["layer"], {})[match["side"]] = tensor
+    if incomplete := [layer for layer, sides in pairs.items() if len(sides) < 2]:
+        raise UsageError(f"The adapter {folder} is damaged: {incomplete[0]} lacks one of its two factors.")
+    return pairs

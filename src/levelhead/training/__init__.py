@@ -1,0 +1,28 @@
+"""Tune a model on dialogues: the only room that knows TRL and peft.
+
+    report = tune("embedded", read_dialogues(Path("data/train.jsonl")), Path("adapter"))
+
+This room knows nothing about what the dialogues teach or where they come from.
+"""
+
+from levelhead.training._dialogues import Dialogue, read_dialogues, write_dialogues
+from levelhead.training._merge import merge
+from levelhead.training._settings import TuningSettings
+from levelhead.training._tokens import LossShare, LossSpan, show_loss
+from levelhead.training._tune import Evaluate, TuningReport, loss_share, loss_spans, tune
+
+__all__ = [
+    "Dialogue",
+    "Evaluate",
+    "LossShare",
+    "LossSpan",
+    "TuningReport",
+    "TuningSettings",
+    "loss_share",
+    "loss_spans",
+    "merge",
+    "read_dialogues",
+    "show_loss",
+    "tune",
+    "write_dialogues",
+]

@@ -1,0 +1,76 @@
+"""The model card that lies beside tuned weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from levelhead.running import json_text
+
+if TYPE_CHECKING:
+    from levelhead.training._tune import TuningReport
+
+
+def model_card(identity: Mapping[str, Any], report: TuningReport) -> str:
+    """The card as Markdown with a head that hubs read.
+
+    Args:
+        identity: What `tuning.json` says of base, data, settings and facts.
+        report: What tuning did.
+    """
+    from levelhead.running import installed_versions
+
+    base, data, settings = identity["base"], identity["data"], identity["settings"]
+    kind = "LoRA adapter" if settings["method"] == "lora" else "checkpoint"
+    loss = report.loss
+    parts = [
+        f"---\nbase_model: {base['name']}\ntags: [levelhead, {settings['method']}]\n---\n",
+        f"# A {kind} for {base['name']}\n",
+        f"Made by `levelhead` for this base alone (SHA-256 of its weights: `{base['hash']}`). It knows no "
+        "more than its data taught it, and what it says about its own certainty holds for questions like "
+        "those it was tuned on; measure it on yours.\n",
+        "## Data\n",
+        f"- {report.dialogues:,} dialogues, {len(report.left_out):,} left out as too long; SHA-256 "
+        f"`{data['hash']}`\n"
+        f"- {loss.in_loss:,} of {loss.tokens:,} tokens in the loss ({loss.share:.1%})\n",
+        *_facts(identity["facts"]),
+        "## Training\n",
+        _table(("setting", "value"), settings.items()),
+        f"\n{report.steps:,} steps; loss {_mean(report.losses[:10]):.3f} over the first ten, "
+        f"{_mean(report.losses[-10:]):.3f} over the last ten (`losses.csv`).\n",
+        *_evaluations(report.evaluations),
+        "## Libraries\n",
+        _table(("library", "version"), installed_versions().items()),
+    ]
+    return "\n".join(parts)
+
+
+def _facts(facts: Mapping[str, Any]) -> list[str]:
+    if not facts:
+        return []
+    rows = [
+        (name, value if isinstance(value, str) else f"`{json_text(value)}`") for name, value in facts.items()
+    ]
+    return [_table(("fact", "value"), rows), ""]
+
+
+def _evaluations(found: Mapping[str, Mapping[str, float]]) -> list[str]:
+    if not found:
+        return []
+    names = list(dict.fromkeys(name for numbers in found.values() for name in numbers))
+    rows = [
+        (epoch, *(f"{numbers[name]:.3f}" if name in numbers else "" for name in names))
+        for epoch, numbers in found.items()
+    ]
+    return ["## After each epoch, on questions held out\n", _table(("epoch", *names), rows), ""]
+
+
+def _table(head: tuple[str, ...], rows: Any) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(
+        f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in line)} |" for line in lines
+    )
+
+
+def _mean(values: tuple[float, ...]) -> float:
+    return sum(values) / len(values) if values else float("nan")
