@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from levelhead.errors import RunFolderError, UsageError
-from levelhead.honesty import _loss_check, _tuned_probe
+from levelhead.honesty import _build, _tuned_probe
 from levelhead.honesty._build import BuildReport, build
 from levelhead.honesty._build_folder import read_build
 from levelhead.honesty._build_settings import BuildSettings
@@ -39,9 +39,9 @@ def loss(monkeypatch: pytest.MonkeyPatch) -> None:
         learned = sum(len(turn.text) for turn in turns if turn.role == "assistant")
         return LossShare(sum(len(turn.text) for turn in turns), learned)
 
-    monkeypatch.setattr(_loss_check, "loss_share", letters)
-    monkeypatch.setattr(_loss_check, "loss_spans", lambda _, dialogue: dialogue.prompt.turns)
-    monkeypatch.setattr(_loss_check, "show_loss", lambda turns: "".join(turn.text for turn in turns))
+    monkeypatch.setattr(_build, "loss_share", letters)
+    monkeypatch.setattr(_build, "loss_spans", lambda _, dialogue: dialogue.prompt.turns)
+    monkeypatch.setattr(_build, "show_loss", lambda turns: "".join(turn.text for turn in turns))
 
 
 @pytest.fixture
@@ -203,8 +203,11 @@ def test_one_label_alone_is_an_error_of_every_method_but_vanilla(
 def test_nothing_in_the_loss_is_an_error_and_nothing_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_loss_check, "loss_share", lambda *_: LossShare(120, 0))
-    with pytest.raises(UsageError, match=r"None of the 120 tokens of 8 dialogues .*--style"):
+    def nothing(*_: object) -> LossShare:
+        raise UsageError("No token of the dialogue k0 would be learned")
+
+    monkeypatch.setattr(_build, "loss_share", nothing)
+    with pytest.raises(UsageError, match="No token of the dialogue k0"):
         made(tmp_path, mixed_rows())
     assert contents(tmp_path / "data") == {}
 

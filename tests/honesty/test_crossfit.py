@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levelhead.errors import LevelheadError, RunFolderError, UsageError
+from levelhead.errors import LevelheadError, UsageError
 from levelhead.honesty import _tuned_probe
 from levelhead.honesty._crossfit import crossfit, fold_of
 from levelhead.honesty._prompts import PromptFormat
@@ -93,33 +93,10 @@ def test_fold_models_are_taught_plain_answers_in_the_format_of_the_build(
     ]
 
 
-def test_a_fold_that_is_done_is_not_tuned_again(fake: FakeWorkshop, tmp_path: Path) -> None:
-    first = crossfit(mixed_rows(), tmp_path, workshop(fake), folds=2, seed=0)
-    assert crossfit(mixed_rows(), tmp_path, workshop(fake), folds=2, seed=0) == first
-    assert len(fake.tuned) == 2
-
-
-def test_a_build_killed_in_the_second_fold_keeps_the_first(
-    fake: FakeWorkshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    tune_first = iter([fake.tune, killed])
-    monkeypatch.setattr(_tuned_probe, "tune", lambda *given: next(tune_first)(*given))
-    with pytest.raises(KeyboardInterrupt):
-        crossfit(mixed_rows(), tmp_path, workshop(fake), folds=2, seed=0)
-    monkeypatch.setattr(_tuned_probe, "tune", fake.tune)
-    crossfit(mixed_rows(), tmp_path, workshop(fake), folds=2, seed=0)
-    assert list(fake.tuned) == [tmp_path / "folds" / "1" / "adapter", tmp_path / "folds" / "2" / "adapter"]
-
-
-def test_a_fold_tuned_with_other_settings_or_questions_is_refused(fake: FakeWorkshop, tmp_path: Path) -> None:
-    crossfit(mixed_rows(), tmp_path, workshop(fake), folds=2, seed=0)
-    with pytest.raises(RunFolderError, match="other settings or on other questions"):
-        crossfit(mixed_rows(), tmp_path, workshop(fake, epochs=2), folds=2, seed=0)
-    with pytest.raises(RunFolderError, match="Remove it to tune anew"):
-        crossfit(mixed_rows(5, 4), tmp_path, workshop(fake), folds=2, seed=0)
+def test_a_model_that_is_tuned_whole_is_loaded_without_its_base(fake: FakeWorkshop, tmp_path: Path) -> None:
+    whole = Workshop("hf:base", FORM, TuningSettings(method="full"), fake.probe)
+    probe_after_tuning(mixed_rows(2, 0), mixed_rows(0, 2), tmp_path, whole, label="fold")
+    assert list(fake.asked) == [f"hf:{tmp_path / 'adapter'}"]
 
 
 def test_a_probe_that_leaves_out_a_question_is_no_probe(fake: FakeWorkshop, tmp_path: Path) -> None:

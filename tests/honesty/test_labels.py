@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,7 @@ from levelhead.honesty._rows import ProbeRow
 from tests.honesty.probed import GOLD, choice_row, mixed_rows, probe_row, unanswerable_row
 
 
-def with_entropy(name: str, entropy: float, **fields: object) -> ProbeRow:
+def with_entropy(name: str, entropy: float, **fields: Any) -> ProbeRow:
     row = probe_row(name, texts=[GOLD, "lead"], **fields)
     assert row.samples is not None
     samples = row.samples.model_copy(update={"entropy": entropy, "semantic_entropy": -entropy})

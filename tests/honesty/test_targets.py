@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from levelhead.honesty._labels import Labelled
-from levelhead.honesty._prompts import SURE, UNSURE, PromptFormat
+from levelhead.honesty._prompts import STYLES, SURE, UNSURE, PromptFormat, Shot, Style
 from levelhead.honesty._refusals import is_taught_refusal
 from levelhead.honesty._targets import METHODS, Method, dialogue_of
 from tests.honesty.probed import GOLD, choice_row, probe_row, unanswerable_row
@@ -44,6 +44,17 @@ def test_vanilla_teaches_the_answer_and_nothing_else() -> None:
 
 def test_a_choice_is_taught_by_its_letter() -> None:
     assert said(Labelled(choice_row("a", [-1, -2]), False), "sure") == ["B", UNSURE]
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("method", METHODS)
+def test_the_answers_of_worked_examples_are_read_and_not_learned(style: Style, method: Method) -> None:
+    form = PromptFormat(style, (Shot("Where is Oslo?", "Norway"), Shot("Where is Lima?", "Peru")))
+    one = Labelled(probe_row("a"), None if method == "vanilla" else True)
+    dialogue = dialogue_of(one, method, form, 0)
+    learned = [turn.text for place, turn in enumerate(dialogue.prompt.turns) if dialogue.learned(place)]
+    tail = [SURE] if method in TAILED else []
+    assert [text.strip(" \n") for text in learned] == [GOLD + "." * (style == "paper"), *tail]
 
 
 @pytest.mark.parametrize("method", METHODS)

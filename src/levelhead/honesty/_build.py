@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +28,13 @@ from levelhead.honesty._build_settings import BuildSettings
 from levelhead.honesty._build_steps import Selection, select
 from levelhead.honesty._label_noise import label_noise
 from levelhead.honesty._labels import by_task
-from levelhead.honesty._loss_check import measure_loss
 from levelhead.honesty._probe_folders import Probed, read_other_probes, read_probes, tunable_base
 from levelhead.honesty._prompts import PromptFormat
 from levelhead.honesty._rows import ProbeRow
 from levelhead.honesty._targets import dialogue_of
 from levelhead.honesty._tuned_probe import ProbeModel, Workshop
 from levelhead.running import hold_lock
-from levelhead.training import Dialogue, TuningSettings, write_dialogues
+from levelhead.training import LossShare, TuningSettings, loss_share, loss_spans, show_loss, write_dialogues
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +102,18 @@ def build(
     with hold_lock(out / LOCK):
         selection = select(probed.rows, settings, workshop, out)
         dialogues = [dialogue_of(one, settings.method, form, settings.seed) for one in selection.kept]
-        loss, example = measure_loss(name, dialogues)
+        loss = loss_share(name, dialogues)  # refuses a dialogue without a token in the loss
+        example = show_loss(loss_spans(name, dialogues[0]))
         noise = label_noise(
             probed.rows, rule=settings.rule, threshold=settings.threshold or 0.5, others=others
         )
         facts = write_build(
             out,
-            lambda path: _write(path, dialogues),
+            lambda path: write_dialogues(path, dialogues),
             lambda data_hash: _facts(probed, settings, workshop, selection, loss, data_hash),
             noise,
         )
     return BuildReport(facts, example, noise)
-
-
-def _write(path: Path, dialogues: Sequence[Dialogue]) -> None:
-    write_dialogues(path, dialogues)
 
 
 def _facts(
@@ -125,7 +121,7 @@ def _facts(
     settings: BuildSettings,
     workshop: Workshop,
     selection: Selection,
-    loss: LossFacts,
+    loss: LossShare,
     data_hash: str,
 ) -> BuildFacts:
     return BuildFacts(
@@ -136,9 +132,9 @@ def _facts(
         base=workshop.base,
         fingerprint=probed.fingerprint,
         probes=probed.sources,
-        tuning=None if workshop.tuning is None else asdict(workshop.tuning),
+        tuning=None if workshop.tuning is None else workshop.tuning.to_json(),
         tasks=_counts(probed.rows, selection),
-        loss=loss,
+        loss=LossFacts(tokens=loss.tokens, in_loss=loss.in_loss),
         crossfit=selection.crossfit,
         static_conflicts=selection.static_conflicts,
         data_hash=data_hash,

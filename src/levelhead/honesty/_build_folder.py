@@ -26,7 +26,7 @@ from levelhead.running import json_text, write_whole
 TRAIN, BUILD, NOISE, LOCK = "train.jsonl", "build.json", "label_noise.json", "build.lock"
 REHEARSAL = "rehearsal"
 _DRAFT = f".{TRAIN}.draft"
-_BEFORE_BUILD = {FOLDS, REHEARSAL, LOCK, _DRAFT, f".{BUILD}.draft"}
+_BEFORE_BUILD = {FOLDS, REHEARSAL, LOCK}
 
 
 class TaskCounts(BaseModel):
@@ -58,16 +58,14 @@ class LossFacts(BaseModel):
     """How much of the text is learned from.
 
     Attributes:
-        tokens: Tokens of the dialogues that were measured.
+        tokens: Tokens of all dialogues, pictures left out.
         in_loss: Those in the loss.
-        dialogues: How many dialogues were measured.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     tokens: int
     in_loss: int
-    dialogues: int
 
     @property
     def share(self) -> float:
@@ -154,7 +152,8 @@ def check_folder(path: Path) -> None:
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
-        names = {entry.name for entry in path.iterdir()}
+        # A build that was killed may have left drafts.
+        names = {entry.name for entry in path.iterdir() if entry.suffix != ".draft"}
     except OSError as error:
         raise RunFolderError(
             f"Cannot use the folder {path} ({error.strerror}). Check the path and its permissions, or give "

@@ -39,6 +39,5 @@ def dialogue_of(one: Labelled, method: Method, form: PromptFormat, seed: int) ->
     answer = refusal(one.row.id, seed, form) if refused else target_answer(example)
     prompt = form.dialogue(example, answer, sure=one.sure if method in _WITH_TAIL else None)
     label = None if one.sure is None else "sure" if one.sure else "unsure"
-    return Dialogue(
-        one.row.id, prompt, {"task": one.row.task, "group": one.row.group, "label": label, "method": method}
-    )
+    facts = {"task": one.row.task, "group": one.row.group, "label": label, "method": method}
+    return Dialogue(one.row.id, prompt, facts)

@@ -1,28 +1,23 @@
 """What would a model say after tuning? Tune a plain model on some questions and probe others with it.
 
-The folds of `sure-crossfit` and the rehearsal of the conflict filter are both this. A model that is tuned
-once stays in its folder, so a build that was killed goes on.
+The folds of `sure-crossfit` and the rehearsal of the conflict filter are both this. Both steps keep what they
+did in their folder, so a build that was killed goes on.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from levelhead.errors import LevelheadError, RunFolderError, UsageError
+from levelhead.errors import LevelheadError, UsageError
 from levelhead.honesty._labels import Labelled
 from levelhead.honesty._prompts import PromptFormat
 from levelhead.honesty._rows import ProbeRow
 from levelhead.honesty._targets import dialogue_of
 from levelhead.records import Example
-from levelhead.running import json_text, write_whole
-from levelhead.training import Dialogue, TuningSettings, tune
-
-_ADAPTER, _DONE = "adapter", "tuned.json"
+from levelhead.training import TuningSettings, tune
 
 
 class ProbeModel(Protocol):
@@ -83,7 +78,12 @@ def probe_after_tuning(
         if row.answers
     ]
     workshop.say(f"{label}: tuning on {len(lessons):,} questions")
-    name = _tune_once(lessons, folder, workshop)
+    adapter = folder / "adapter"
+    facts = {"method": "vanilla", "format": workshop.form.to_json()}
+    # Tuning that is done, or was killed, is found in the folder.
+    tune(workshop.base, lessons, adapter, workshop.tuning, facts=facts)
+    whole = workshop.tuning is not None and workshop.tuning.method == "full"
+    name = f"hf:{adapter}" if whole else f"{workshop.base}+{adapter}"
     workshop.say(f"{label}: asking {len(asked):,} questions")
     examples = [row.to_example() for row in asked]
     found = {row.id: row for row in workshop.probe(name, examples, folder / "probe", workshop.form)}
@@ -93,36 +93,3 @@ def probe_after_tuning(
             f"{missing[0]!r}. Remove {folder / 'probe'} and start the same command again."
         )
     return found
-
-
-def _tune_once(dialogues: Sequence[Dialogue], folder: Path, workshop: Workshop) -> str:
-    """Tune, unless the folder holds what it would make; the name of the tuned model."""
-    settings = workshop.tuning or TuningSettings()
-    made_of = {"base": workshop.base, "settings": asdict(settings), "dialogues": _hash(dialogues)}
-    done = folder / _DONE
-    if done.is_file():
-        _require_same(done, made_of)
-    else:
-        tune(workshop.base, dialogues, folder / _ADAPTER, settings)
-        write_whole(done, [json_text(made_of, indent=2), "\n"])
-    return f"{workshop.base}+{folder / _ADAPTER}"
-
-
-def _require_same(done: Path, made_of: Mapping[str, object]) -> None:
-    try:
-        earlier = json.loads(done.read_text(encoding="ascii"))
-    except (OSError, ValueError) as error:
-        raise RunFolderError(
-            f"{done} cannot be read ({error}). Remove {done.parent} and start again."
-        ) from error
-    # By way of JSON, so that a tuple equals the list that is read back.
-    if earlier != json.loads(json_text(made_of)):
-        raise RunFolderError(
-            f"{done.parent} holds a model that was tuned on another base, with other settings or on other "
-            "questions. Remove it to tune anew, or give another --out."
-        )
-
-
-def _hash(dialogues: Sequence[Dialogue]) -> str:
-    facts = [[dialogue.id, dialogue.prompt.to_json()] for dialogue in dialogues]
-    return hashlib.sha256(json_text(facts).encode()).hexdigest()
