@@ -38,7 +38,7 @@ def test_a_path_with_a_colon_is_a_path_where_it_exists(tmp_path: Path) -> None:
 
 
 def test_an_unknown_reader_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="no reader 'trivia'.*fever.*wice"):
+    with pytest.raises(UsageError, match=r"no reader 'trivia'.*fever.*wice"):
         read_named("trivia:somewhere.json")
 
 

@@ -1,1 +1,55 @@
-"""R-Tuning: find what a model does not know, teach it to say so, prove that its confidence can be trusted."""
+"""R-Tuning: find what a model does not know, teach it to say so, prove that its confidence can be trusted.
+
+    rows = probe(model, examples, Path("probe"), Asking(PromptFormat()))
+    report = build([Path("probe")], Path("data"), BuildSettings(method="sure"))
+    tune("embedded", read_dialogues(Path("data/train.jsonl")), Path("adapter"))
+    summary = evaluate(tuned, others, Path("eval"), Asking(PromptFormat()))
+
+Source: H. Zhang et al., arXiv 2311.09677.
+"""
+
+from levelhead.honesty._asking import Asking
+from levelhead.honesty._build import BuildReport, build
+from levelhead.honesty._build_folder import read_build
+from levelhead.honesty._build_settings import BuildSettings
+from levelhead.honesty._evaluate import answer_rows, evaluate
+from levelhead.honesty._formats import default_format
+from levelhead.honesty._label_noise import label_noise_table
+from levelhead.honesty._numbers import (
+    SCORES,
+    ScoreName,
+    honesty_numbers,
+    honesty_summary,
+    is_answered,
+    score_of,
+)
+from levelhead.honesty._probe import probe, probe_numbers
+from levelhead.honesty._prompts import PromptFormat, Shot, Style, format_from_json
+from levelhead.honesty._rows import AnswerRow, ProbeRow, rows_from
+
+__all__ = [
+    "SCORES",
+    "AnswerRow",
+    "Asking",
+    "BuildReport",
+    "BuildSettings",
+    "ProbeRow",
+    "PromptFormat",
+    "ScoreName",
+    "Shot",
+    "Style",
+    "answer_rows",
+    "build",
+    "default_format",
+    "evaluate",
+    "format_from_json",
+    "honesty_numbers",
+    "honesty_summary",
+    "is_answered",
+    "label_noise_table",
+    "probe",
+    "probe_numbers",
+    "read_build",
+    "rows_from",
+    "score_of",
+]

@@ -1,0 +1,33 @@
+"""Which prompt format suits a model, where the user names none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from levelhead.errors import UsageError
+from levelhead.honesty._prompts import PromptFormat, format_from_json
+from levelhead.models import Model
+from levelhead.records import Example
+
+
+def default_format(model: Model, examples: Sequence[Example]) -> PromptFormat:
+    """The format that the model was tuned in; else chat for servers and pictures, and completion for the rest.
+
+    Raises:
+        UsageError: If the model's `tuning.json` cannot be read.
+    """
+    tuning = model.details.get("tuning")
+    if isinstance(tuning, str) and (form := _tuned_format(Path(tuning))) is not None:
+        return form
+    with_pictures = any(example.images for example in examples)
+    return PromptFormat("chat" if with_pictures or model.name.startswith("openai:") else "completion")
+
+
+def _tuned_format(path: Path) -> PromptFormat | None:
+    try:
+        facts = json.loads(path.read_text(encoding="ascii"))["facts"]
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"{path} cannot be read ({error}). Name the prompt format: --style.") from error
+    return format_from_json(facts["format"]) if "format" in facts else None
