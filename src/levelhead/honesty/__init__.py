@@ -14,6 +14,7 @@ from levelhead.honesty._build_folder import read_build
 from levelhead.honesty._build_settings import BuildSettings
 from levelhead.honesty._evaluate import answer_rows, evaluate
 from levelhead.honesty._formats import default_format
+from levelhead.honesty._held_out import held_out_evaluation
 from levelhead.honesty._label_noise import label_noise_table
 from levelhead.honesty._numbers import (
     SCORES,
@@ -43,6 +44,7 @@ __all__ = [
     "default_format",
     "evaluate",
     "format_from_json",
+    "held_out_evaluation",
     "honesty_numbers",
     "honesty_summary",
     "is_answered",

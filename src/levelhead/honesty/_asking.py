@@ -19,6 +19,7 @@ from levelhead.errors import UsageError
 from levelhead.honesty._agreement import Equivalence, clusters, entropy, same_answer, text_entropy
 from levelhead.honesty._grading import is_right
 from levelhead.honesty._prompts import LETTERS, PromptFormat
+from levelhead.honesty._refusals import is_taught_refusal
 from levelhead.honesty._rows import SampleFacts
 from levelhead.models import Model, Sampling
 from levelhead.records import Example, Reply, Score
@@ -172,7 +173,9 @@ def judged(example: Example, answered: Answered) -> Mapping[str, Any]:
         "answer": text,
         "error": answered.error,
         "confidence": answered.confidence,
-        "refused": None if text is None else bool(not example.choices and refuses(text)),
+        "refused": None
+        if text is None
+        else not example.choices and (is_taught_refusal(text) or refuses(text)),
         "correct": None if text is None else is_right(text, example, "corrected"),
         "correct_paper": None if text is None else is_right(text, example, "paper"),
         "option_log_probs": None if answered.option_log_probs is None else list(answered.option_log_probs),

@@ -13,7 +13,7 @@ from levelhead.records import Example
 
 
 def default_format(model: Model, examples: Sequence[Example]) -> PromptFormat:
-    """The format that the model was tuned in; else chat for servers and pictures, and completion for the rest.
+    """The format that the model was tuned in; else chat for servers and pictures, else completion.
 
     Raises:
         UsageError: If the model's `tuning.json` cannot be read.
