@@ -88,17 +88,18 @@ def test_what_is_seen_stands_before_the_question_and_in_the_reply(reader: TextRe
     assert not any(prompt.images for prompt in inner.asked)
 
 
-def test_only_the_last_user_turn_gets_the_words(reader: TextReader) -> None:
+def test_only_the_first_user_turn_gets_the_words(reader: TextReader) -> None:
     inner = FakeModel(sees=False)
     turns = (
         Turn("system", "Be brief."),
-        Turn("user", "Hi"),
-        Turn("assistant", "Hello"),
-        Turn("user", "And this?"),
+        Turn("user", "What is this?"),
+        Turn("assistant", "A city"),
+        Turn("user", "Are you sure?"),
     )
     OCRModel(inner, reader).generate([Prompt(turns, (sign("Berlin"),))])
-    assert inner.asked[0].turns[:3] == turns[:3]
-    assert inner.asked[0].turns[3].text.endswith("\n\nAnd this?")
+    asked = inner.asked[0].turns
+    assert (asked[0], *asked[2:]) == (turns[0], *turns[2:])
+    assert asked[1].text == 'The picture shows the text: "Berlin"\n\nWhat is this?'
 
 
 def test_scores_are_asked_with_the_words_in_the_prompt(reader: TextReader) -> None:
