@@ -21,6 +21,7 @@ _WEIGHTS, _CONFIG = "adapter_model.safetensors", "adapter_config.json"
 _KEY = re.compile(r"^base_model\.model\.(?P<layer>.+)\.lora_(?P<side>[AB])\.weight$")
 _FOREIGN = (
     "use_dora",
+    "fan_in_fan_out",
     "lora_bias",
     "modules_to_save",
     "rank_pattern",
@@ -29,30 +30,28 @@ _FOREIGN = (
 )
 
 
-def merge_adapter(model: Any, checkpoint: Checkpoint) -> None:
-    """Add the adapter of a checkpoint to the weights of its loaded model, in place.
+def merge_adapters(model: Any, checkpoint: Checkpoint) -> None:
+    """Add the adapters of a checkpoint to the weights of its loaded model, in place.
 
     Raises:
-        UsageError: If the adapter cannot be read, is no plain LoRA, or was made on another base.
+        UsageError: If an adapter cannot be read, is no plain LoRA, or was made on another base.
     """
-    folder = checkpoint.adapter
-    if folder is None:
-        raise ValueError("the checkpoint has no adapter")
-    _require_same_base(folder, checkpoint)
-    scale = _scale(folder)
     modules = dict(model.named_modules())
-    for layer, sides in _pairs(folder).items():
-        module = modules.get(layer)
-        shape = (sides["B"].shape[0], sides["A"].shape[1])
-        if module is None or tuple(module.weight.shape) != shape:
-            raise UsageError(
-                f"The adapter {folder} does not fit {checkpoint.name}: its layer {layer} is {shape[0]} x "
-                f"{shape[1]}, the model has "
-                f"{'no such layer' if module is None else 'one of ' + str(tuple(module.weight.shape))}. Give "
-                "the base that it was tuned on; adapter_config.json may name it."
-            )
-        delta = (sides["B"].float() @ sides["A"].float()) * scale
-        module.weight.data += delta.to(module.weight.dtype)
+    for place, folder in enumerate(checkpoint.adapters):
+        _require_same_base(folder, checkpoint, before=place)
+        scale = _scale(folder)
+        for layer, sides in _pairs(folder).items():
+            module = modules.get(layer)
+            shape = (sides["B"].shape[0], sides["A"].shape[1])
+            if module is None or tuple(module.weight.shape) != shape:
+                raise UsageError(
+                    f"The adapter {folder} does not fit {checkpoint.name}: its layer {layer} is {shape[0]} x "
+                    f"{shape[1]}, the model has "
+                    f"{'no such layer' if module is None else 'one of ' + str(tuple(module.weight.shape))}. "
+                    "Give the base that it was tuned on; adapter_config.json may name it."
+                )
+            delta = (sides["B"].float() @ sides["A"].float()) * scale
+            module.weight.data = (module.weight.data.float() + delta).to(module.weight.dtype)
 
 
 def read_adapter_config(folder: Path) -> dict[str, Any]:
@@ -70,15 +69,15 @@ def read_adapter_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _require_same_base(folder: Path, checkpoint: Checkpoint) -> None:
-    """Compare the hash of the base that tuning wrote down; adapters from elsewhere have none."""
+def _require_same_base(folder: Path, checkpoint: Checkpoint, *, before: int) -> None:
+    """Compare the base, with the adapters before, to the hash that tuning wrote down, if it did."""
     from levelhead.models._checkpoint import TUNING_FILE
 
     path = folder / TUNING_FILE
     if not path.is_file():
         return
     tuned_on = json.loads(path.read_text(encoding="ascii")).get("base", {})
-    if tuned_on.get("hash") not in (None, checkpoint.base_hash()):
+    if tuned_on.get("hash") not in (None, checkpoint.weights_hash(before)):
         raise UsageError(
             f"The adapter {folder} was tuned on {tuned_on.get('name')}, whose weights differ from those of "
             f"the base in {checkpoint.name}. Give the base that it was tuned on."

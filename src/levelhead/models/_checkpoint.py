@@ -28,7 +28,7 @@ class Checkpoint:
         dtype: `float32` or `bfloat16`.
         device: `cpu`, `cuda` or `mps`.
         exact: Whether prompts are asked one at a time.
-        adapter: Folder of a low-rank adapter that is merged into the weights.
+        adapters: Folders of low-rank adapters that are merged into the weights, in this order.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Checkpoint:
     dtype: str
     device: str
     exact: bool
-    adapter: Path | None = None
+    adapters: tuple[Path, ...] = ()
 
     @property
     def is_vision(self) -> bool:
@@ -49,15 +49,19 @@ class Checkpoint:
     def fingerprint(self) -> str:
         """Hash of all that answers depend on: weights, tokenizer, template, precision."""
         digest = hashlib.sha256(f"{self.dtype}/{self.exact}".encode())
-        _add_files(digest, self.folder())
-        if self.adapter is not None:
-            _add_files(digest, self.adapter)
+        for folder in (self.folder(), *self.adapters):
+            _add_files(digest, folder)
         return digest.hexdigest()
 
-    def base_hash(self) -> str:
-        """Hash of the weights alone: what an adapter was made for. Settings may be saved anew around them."""
+    def weights_hash(self, adapters: int | None = None) -> str:
+        """Hash of the weights alone: what an adapter is made for. Settings may be saved anew around them.
+
+        Args:
+            adapters: How many of the adapters count; None for all.
+        """
         digest = hashlib.sha256()
-        _add_files(digest, self.folder(), (".safetensors", ".bin"))
+        for folder in (self.folder(), *self.adapters[:adapters]):
+            _add_files(digest, folder, (".safetensors", ".bin"))
         return digest.hexdigest()
 
     def folder(self) -> Path:
@@ -72,9 +76,9 @@ class Checkpoint:
         import torch
         import transformers
 
-        tuned = (self.adapter or Path(self.location)) / TUNING_FILE
+        tuned = (Path(self.location), *self.adapters)[-1] / TUNING_FILE
         return {
-            **({"adapter": str(self.adapter)} if self.adapter else {}),
+            **({"adapters": "+".join(map(str, self.adapters))} if self.adapters else {}),
             **({"tuning": str(tuned)} if tuned.is_file() else {}),
             "architecture": (self.config.architectures or [self.config.model_type])[0],
             "device": self.device,
@@ -93,7 +97,7 @@ def locate(
     dtype: str,
     exact: bool,
     threads: int | None,
-    adapter: Path | None = None,
+    adapters: tuple[Path, ...] = (),
 ) -> Checkpoint:
     """Find a checkpoint and settle how it will run.
 
@@ -128,25 +132,35 @@ def locate(
     if exact:
         dtype = "float32"
     elif dtype == "auto":
-        dtype = "bfloat16" if device == "cuda" or _cpu_computes_bfloat16() else "float32"
-    return Checkpoint(name, location, config, dtype, device, exact, adapter)
+        dtype = "bfloat16" if device == "cuda" or cpu_computes_bfloat16() else "float32"
+    return Checkpoint(name, location, config, dtype, device, exact, adapters)
 
 
-def load_weights(checkpoint: Checkpoint, auto_class: Any) -> Any:
-    """Load the weights through one of transformers' Auto classes, ready for inference."""
-    model = auto_class.from_pretrained(checkpoint.location, dtype=checkpoint.dtype)
-    if checkpoint.adapter is not None:
-        from levelhead.models._adapter import merge_adapter
+def load_weights(checkpoint: Checkpoint) -> Any:
+    """Load the weights, adapters merged, ready for inference."""
+    import transformers
 
-        merge_adapter(model, checkpoint)
+    auto = (
+        transformers.AutoModelForImageTextToText
+        if checkpoint.is_vision
+        else transformers.AutoModelForCausalLM
+    )
+    model = auto.from_pretrained(checkpoint.location, dtype=checkpoint.dtype)
+    if checkpoint.adapters:
+        from levelhead.models._adapter import merge_adapters
+
+        merge_adapters(model, checkpoint)
     return model.to(checkpoint.device).eval()
 
 
-def end_token_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+def end_token_ids(generation_config: Any, config: Any, tokenizer: Any) -> frozenset[int]:
     """Token ids that end a turn, from the generation settings, the model settings and the tokenizer."""
     found: set[int] = set()
-    text_config = model.config.get_text_config()
-    for value in (model.generation_config.eos_token_id, text_config.eos_token_id, tokenizer.eos_token_id):
+    for value in (
+        generation_config.eos_token_id,
+        config.get_text_config().eos_token_id,
+        tokenizer.eos_token_id,
+    ):
         found.update(value if isinstance(value, list | tuple) else [] if value is None else [value])
     return frozenset(found)
 
@@ -181,7 +195,7 @@ def tokens_before(tokenizer: Any, tokens: list[int], text: str) -> int:
     return 0
 
 
-def _cpu_computes_bfloat16() -> bool:
+def cpu_computes_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 in hardware; else it is much slower than float32."""
     flags = Path("/proc/cpuinfo")
     return flags.is_file() and any(flag in flags.read_text() for flag in ("avx512_bf16", "amx_bf16"))

@@ -2,7 +2,9 @@
 
 embedded                          SmolLM2-135M-Instruct, whose weights came with a Python package
 hf:FOLDER or hf:OWNER/NAME        a transformers checkpoint, text or vision
-hf:BASE+ADAPTER                   one with the folder of a low-rank adapter; BASE may be `embedded`
+hf:BASE+ADAPTER                   one with the folder of a low-rank adapter merged into it; BASE may be
+                                  `embedded`, and a further +ADAPTER one that was made on the merged
+                                  weights
 openai:MODEL@http://HOST/v1       any OpenAI-compatible server; the key comes from OPENAI_API_KEY
 NAME+ocr                          eyes that read text, for a model that has none
 """
@@ -79,7 +81,7 @@ def locate_model(
     """
     from levelhead.models._checkpoint import locate
 
-    base, adapter = _split_adapter(name)
+    base, adapters = _split_adapters(name)
     if base in ("embedded", "hf:embedded"):
         from levelhead.models._embedded import embedded_checkpoint
 
@@ -88,20 +90,21 @@ def locate_model(
         location = base.removeprefix("hf:")
     else:
         raise UsageError(f"There is no model {name!r}. Give {_KNOWN}.")
-    return locate(name, location, dtype=dtype, exact=exact, threads=threads, adapter=adapter)
+    return locate(name, location, dtype=dtype, exact=exact, threads=threads, adapters=adapters)
 
 
-def _split_adapter(name: str) -> tuple[str, Path | None]:
-    """The name of the base and the folder of the adapter. A folder's own name may hold a plus sign."""
-    if "+" not in name or Path(name.removeprefix("hf:")).is_dir():
-        return name, None
-    places = [place for place, letter in enumerate(name) if letter == "+"]
-    for place in places:
-        folder = Path(name[place + 1 :])
-        if (folder / ADAPTER_CONFIG).is_file():
-            return name[:place], folder
-    folder = Path(name[places[0] + 1 :])
-    raise UsageError(
-        f"There is no adapter in {folder}: it holds no {ADAPTER_CONFIG}. Give the folder that "
-        "`levelhead honesty tune --out` or peft wrote, as hf:BASE+FOLDER."
-    )
+def _split_adapters(name: str) -> tuple[str, tuple[Path, ...]]:
+    """The name of the base and the folders of its adapters. A folder's own name may hold a plus sign."""
+    adapters: list[Path] = []
+    while "+" in name and not Path(name.removeprefix("hf:")).is_dir():
+        places = [place for place, letter in enumerate(name) if letter == "+"]
+        found = [place for place in places if (Path(name[place + 1 :]) / ADAPTER_CONFIG).is_file()]
+        if not found:
+            folder = name[places[0] + 1 :]
+            raise UsageError(
+                f"There is no adapter in {folder}: it holds no {ADAPTER_CONFIG}. Give the folder that "
+                "`levelhead honesty tune --out` or peft wrote, as hf:BASE+FOLDER."
+            )
+        adapters.insert(0, Path(name[found[0] + 1 :]))
+        name = name[: found[0]]
+    return name, tuple(adapters)

@@ -18,10 +18,10 @@ class LocalModel(Model):
 
     Args:
         checkpoint: Where it lies and how it runs.
-        auto_class: The Auto class of transformers that loads its weights.
         tokenizer: Its tokenizer.
         batch_rows: Most rows in a batch; exact mode makes it one.
-        weights: The weights, if they are in memory already.
+        weights: The weights, if they are in memory already (a model in training).
+        fingerprint: Their identity; None for that of the checkpoint.
     """
 
     can_score = True
@@ -29,18 +29,18 @@ class LocalModel(Model):
     def __init__(
         self,
         checkpoint: Checkpoint,
-        auto_class: Any,
         tokenizer: Any,
         *,
         batch_rows: int,
         weights: Any = None,
+        fingerprint: str | None = None,
     ) -> None:
         self.name = checkpoint.name
-        self.fingerprint = checkpoint.fingerprint()
+        self.fingerprint = fingerprint or checkpoint.fingerprint()
         self._checkpoint = checkpoint
         self._tokenizer = tokenizer
-        self._model = load_weights(checkpoint, auto_class) if weights is None else weights
-        self._end_ids = end_token_ids(self._model, tokenizer)
+        self._model = load_weights(checkpoint) if weights is None else weights
+        self._end_ids = end_token_ids(self._model.generation_config, checkpoint.config, tokenizer)
         text_config = checkpoint.config.get_text_config()
         self._context = int(getattr(text_config, "max_position_embeddings", 0) or 1 << 30)
         self._batch_rows = 1 if checkpoint.exact else batch_rows

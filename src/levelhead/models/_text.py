@@ -28,16 +28,14 @@ class TextModel(LocalModel):
 
     sees = False
 
-    def __init__(self, checkpoint: Checkpoint, *, weights: Any = None) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, *, weights: Any = None, fingerprint: str | None = None
+    ) -> None:
         import transformers
 
         tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint.location)
         super().__init__(
-            checkpoint,
-            transformers.AutoModelForCausalLM,
-            tokenizer,
-            batch_rows=_BATCH_ROWS,
-            weights=weights,
+            checkpoint, tokenizer, batch_rows=_BATCH_ROWS, weights=weights, fingerprint=fingerprint
         )
         self._decoder = Decoder(self._model, self._end_ids)
 

@@ -8,13 +8,14 @@ from levelhead.models._checkpoint import Checkpoint
 from levelhead.models._model import Model
 
 
-def open_checkpoint(checkpoint: Checkpoint, *, weights: Any = None) -> Model:
+def open_checkpoint(checkpoint: Checkpoint, *, weights: Any = None, fingerprint: str | None = None) -> Model:
     """Make a model of a located checkpoint.
 
     Args:
         checkpoint: Where it lies and how it runs.
         weights: The transformers model itself, if it is in memory (one that is being tuned); it is used as
             it stands. None loads it.
+        fingerprint: Identity of weights in memory; None for that of the checkpoint.
 
     Raises:
         UsageError: If its processor or adapter cannot be loaded.
@@ -22,7 +23,7 @@ def open_checkpoint(checkpoint: Checkpoint, *, weights: Any = None) -> Model:
     if checkpoint.is_vision:
         from levelhead.models._vision import VisionModel
 
-        return VisionModel(checkpoint, weights=weights)
+        return VisionModel(checkpoint, weights=weights, fingerprint=fingerprint)
     from levelhead.models._text import TextModel
 
-    return TextModel(checkpoint, weights=weights)
+    return TextModel(checkpoint, weights=weights, fingerprint=fingerprint)

@@ -43,7 +43,9 @@ class VisionModel(LocalModel):
 
     sees = True
 
-    def __init__(self, checkpoint: Checkpoint, *, weights: Any = None) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, *, weights: Any = None, fingerprint: str | None = None
+    ) -> None:
         import transformers
 
         try:
@@ -58,11 +60,7 @@ class VisionModel(LocalModel):
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
         super().__init__(
-            checkpoint,
-            transformers.AutoModelForImageTextToText,
-            tokenizer,
-            batch_rows=_BATCH_ROWS,
-            weights=weights,
+            checkpoint, tokenizer, batch_rows=_BATCH_ROWS, weights=weights, fingerprint=fingerprint
         )
 
     def iter_generate(
