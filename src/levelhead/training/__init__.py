@@ -7,9 +7,10 @@ This room knows nothing about what the dialogues teach or where they come from.
 
 from levelhead.training._dialogues import Dialogue, read_dialogues, write_dialogues
 from levelhead.training._merge import merge
+from levelhead.training._report import Evaluate, TuningReport
 from levelhead.training._settings import TuningSettings
 from levelhead.training._tokens import LossShare, LossSpan, show_loss
-from levelhead.training._tune import Evaluate, TuningReport, loss_share, loss_spans, tune
+from levelhead.training._tune import loss_share, loss_spans, tune
 
 __all__ = [
     "Dialogue",

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from levelhead.running import json_text
 
 if TYPE_CHECKING:
-    from levelhead.training._tune import TuningReport
+    from levelhead.training._report import TuningReport
 
 
-def model_card(identity: Mapping[str, Any], report: TuningReport) -> str:
+def model_card(identity: Mapping[str, Any], report: TuningReport, command: Sequence[str]) -> str:
     """The card as Markdown with a head that hubs read.
 
     Args:
         identity: What `tuning.json` says of base, data, settings and facts.
         report: What tuning did.
+        command: The command line.
     """
     from levelhead.running import installed_versions
 
     base, data, settings = identity["base"], identity["data"], identity["settings"]
+    name = public_name(base["name"])
     kind = "LoRA adapter" if settings["method"] == "lora" else "checkpoint"
     loss = report.loss
     parts = [
-        f"---\nbase_model: {base['name']}\ntags: [levelhead, {settings['method']}]\n---\n",
-        f"# A {kind} for {base['name']}\n",
+        f"---\nbase_model: {name}\ntags: [levelhead, {settings['method']}]\n---\n",
+        f"# A {kind} for {name}\n",
         f"Made by `levelhead` for this base alone (SHA-256 of its weights: `{base['hash']}`). It knows no "
         "more than its data taught it, and what it says about its own certainty holds for questions like "
         "those it was tuned on; measure it on yours.\n",
@@ -41,8 +45,21 @@ def model_card(identity: Mapping[str, Any], report: TuningReport) -> str:
         *_evaluations(report.evaluations),
         "## Libraries\n",
         _table(("library", "version"), installed_versions().items()),
+        f"\nCommand: `{shlex.join(command)}`\n",
     ]
     return "\n".join(parts)
+
+
+def public_name(name: str) -> str:
+    """What a model is called outside of this machine: a folder by its own name alone.
+
+    >>> public_name("hf:/home/ada/models/small+/home/ada/adapters/first")
+    'small+first'
+    >>> public_name("hf:owner/name")
+    'owner/name'
+    """
+    parts = [Path(part) for part in name.removeprefix("hf:").split("+")]
+    return "+".join(part.name if part.is_absolute() or part.exists() else str(part) for part in parts)
 
 
 def _facts(facts: Mapping[str, Any]) -> list[str]:

@@ -20,7 +20,7 @@ def merge(name: str, out: Path) -> None:
         RunFolderError: If the folder is not empty or cannot be written.
     """
     checkpoint = locate_base(name)
-    if checkpoint.adapter is None:
+    if not checkpoint.adapters:
         raise UsageError(f"{name} names no adapter, so there is nothing to merge. Give hf:BASE+ADAPTER.")
     try:
         out.mkdir(parents=True, exist_ok=True)

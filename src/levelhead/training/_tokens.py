@@ -13,9 +13,9 @@ Shapes: B rows, T tokens.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from levelhead.errors import UsageError
 from levelhead.records import Turn
@@ -42,6 +42,12 @@ class LossShare:
 
     tokens: int
     in_loss: int
+
+    @classmethod
+    def of(cls, rows: Iterable[Encoded]) -> Self:
+        """The share of some tokenized dialogues."""
+        counts = [(len(row.token_ids), row.in_loss) for row in rows]
+        return cls(sum(tokens for tokens, _ in counts), sum(in_loss for _, in_loss in counts))
 
     @property
     def share(self) -> float:
@@ -77,17 +83,18 @@ class Encoder:
         owner: Its tokenizer, or its processor if it sees.
         name: What the user called the model.
         sees: Whether it takes pictures.
+        ends: The tokens that end a turn; what a template writes behind them is not the model's to write.
 
     Attributes:
         owner: What was given.
         tokenizer: Its tokenizer.
     """
 
-    def __init__(self, owner: Any, name: str, *, sees: bool) -> None:
+    def __init__(self, owner: Any, name: str, *, sees: bool, ends: Sequence[str]) -> None:
         self.tokenizer = owner.tokenizer if sees else owner
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
-        self.owner, self._name, self._sees = owner, name, sees
+        self.owner, self._name, self._sees, self._ends = owner, name, sees, ends
 
     def encode(self, dialogue: Dialogue) -> Encoded:
         """Tokenize a dialogue.
@@ -115,6 +122,16 @@ class Encoder:
                 "are empty, or its chat template drops them. Look at its data, or use raw dialogues."
             )
         return encoded
+
+    def length(self, dialogue: Dialogue, encoded: Encoded) -> int:
+        """Tokens of a dialogue, its pictures unfolded.
+
+        Raises:
+            ImageError: If a picture cannot be read.
+        """
+        if not dialogue.prompt.images:
+            return len(encoded.token_ids)
+        return int(self.collate([dialogue])["attention_mask"].sum())
 
     def spans(self, dialogue: Dialogue) -> list[LossSpan]:
         """The decoded tokens of a dialogue, neighbors of one kind together."""
@@ -208,26 +225,30 @@ class Encoder:
         yield Piece(self.tokenizer.eos_token or "", learned=True)
 
     def _chat_pieces(self, dialogue: Dialogue) -> Iterator[Piece]:
-        """Render the dialogue turn by turn: what a turn adds behind the generation prompt is its piece."""
+        """Cut the rendered dialogue: a learned turn goes from its generation prompt to its end token."""
         turns = dialogue.prompt.turns
-        rendered = ""
-        for place in range(len(turns)):
+        whole = self._render(dialogue, len(turns), prompt=False)
+        done = 0
+        for place, turn in enumerate(turns):
             if not dialogue.learned(place):
                 continue
             head = self._render(dialogue, place, prompt=True)
-            whole = self._render(dialogue, place + 1, prompt=False)
-            if not (head.startswith(rendered) and whole.startswith(head)):
+            start, end = len(head), self._end_of_turn(whole, len(head))
+            own = self._harmless(turn.text).strip()
+            if not whole.startswith(head) or start < done or own not in whole[start:end]:
                 raise UsageError(
-                    f"The chat template of {self._name} rewrites earlier turns as the dialogue {dialogue.id} "
-                    "goes on, so what is learned would differ from what is asked. Use a raw style."
+                    f"The chat template of {self._name} writes the dialogue {dialogue.id} otherwise than it "
+                    "asks for an answer, so what is learned would differ from what is asked. Use a raw "
+                    "style, such as --style completion."
                 )
-            own = whole[len(head) :]
-            end = self.tokenizer.eos_token
-            # What a template writes behind the end of a turn is not the model's to write.
-            learned = own[: own.index(end) + len(end)] if end and end in own else own
-            yield Piece(head[len(rendered) :], learned=False)
-            yield Piece(learned, learned=True)
-            rendered = head + learned
+            yield Piece(whole[done:start], learned=False)
+            yield Piece(whole[start:end], learned=True)
+            done = end
+
+    def _end_of_turn(self, text: str, start: int) -> int:
+        """Where the first end token from `start` on ends; the end of the text if there is none."""
+        ends = [place + len(end) for end in self._ends if (place := text.find(end, start)) >= 0]
+        return min(ends, default=len(text))
 
     def _render(self, dialogue: Dialogue, count: int, *, prompt: bool) -> str:
         text: str = self.owner.apply_chat_template(

@@ -1,4 +1,8 @@
-"""The one module that speaks to TRL. Its types stay here, so a change of theirs changes this file alone."""
+"""The one module that speaks to TRL. Its types stay here, so a change of theirs changes this file alone.
+
+TRL brings what years of bug reports taught: peft on every family, FSDP, DeepSpeed. Ours are the labels
+(`_tokens.py`), the order (`_order.py`) and, where TRL's is slow, the loss (`_loss.py`).
+"""
 
 from __future__ import annotations
 
@@ -7,54 +11,65 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transformers import PrinterCallback, TrainerCallback
-from transformers.trainer_utils import get_last_checkpoint
+from torch.utils.data import Sampler
+from transformers import PrinterCallback
+from trl import SFTConfig, SFTTrainer
 
-from levelhead.errors import ModelError
 from levelhead.running import ProgressStyle, json_text, show_progress, write_whole
-from levelhead.training._loading import as_model, load_for_training
+from levelhead.training._callbacks import Evaluations, Progress
+from levelhead.training._card import public_name
+from levelhead.training._loading import load_for_training
+from levelhead.training._loss import AnswerLoss
+from levelhead.training._order import epoch_order
+from levelhead.training._report import Evaluate, TuningReport
 
 if TYPE_CHECKING:
-    from levelhead.training._tune import Evaluate, TuningReport, _Plan
+    from levelhead.training._plan import Plan
+    from levelhead.training._settings import TuningSettings
 
-_EVALUATIONS = "evaluations.json"
-"""Inside the checkpoints: what was evaluated before a run was killed."""
+_PATIENCE_SECONDS = 24 * 3600
+"""How long processes wait for the first one, which alone evaluates."""
 
 
-def train(plan: _Plan, out: Path, evaluate: Evaluate | None, style: ProgressStyle) -> TuningReport:
+def train(
+    plan: Plan, out: Path, folder: Path, evaluate: Evaluate | None, style: ProgressStyle
+) -> TuningReport:
     """Train, from the last checkpoint if there is one, and write the weights.
+
+    Args:
+        plan: What is trained on what.
+        out: Where the weights go.
+        folder: Where the checkpoints go.
+        evaluate: See `tune`.
+        style: How progress is shown.
 
     Raises:
         ModelError: If the loss is no finite number any more.
     """
-    from levelhead.training._tune import CHECKPOINTS, TuningReport
-
     start = time.monotonic()
-    folder = out / CHECKPOINTS
     folder.mkdir(exist_ok=True)
     with _quiet():
         trainer = _make_trainer(plan, folder)
-        last = get_last_checkpoint(str(folder))
-        steps = _total_steps(trainer, plan)
-        done = int(last.rsplit("-", 1)[1]) if last else 0
-        evaluations = _read_evaluations(folder)
-        with show_progress("tuning", total=steps, held=done, style=_style(trainer, style)) as advance:
-            trainer.add_callback(_Progress(advance))
-            if evaluate is not None:
-                trainer.add_callback(_Evaluation(evaluate, plan, folder, evaluations))
-            trainer.train(resume_from_checkpoint=last)
-        trainer.save_model(str(out))
-        if plan.settings.method == "full" and trainer.is_world_process_zero():
-            plan.encoder.owner.save_pretrained(out)
-    losses = tuple(entry["loss"] for entry in trainer.state.log_history if "loss" in entry)
+        evaluations: dict[str, Any] = {}
+        if evaluate is not None:
+            asking = Evaluations(evaluate, plan.checkpoint, folder / "evaluations.json")
+            trainer.add_callback(asking)
+            evaluations = asking.found
+        done = _last_checkpoint(folder)
+        style = style if trainer.is_world_process_zero() else "off"
+        total = trainer.total_steps(len(plan.dialogues))
+        with show_progress("tuning", total=total, held=done, style=style) as advance:
+            trainer.add_callback(Progress(advance))
+            trainer.train(resume_from_checkpoint=str(folder / f"checkpoint-{done}") if done else None)
+        _save(trainer, plan, out, folder / "final")
     return TuningReport(
         steps=trainer.state.global_step,
-        losses=losses,
+        losses=tuple(entry["loss"] for entry in trainer.state.log_history if "loss" in entry),
         evaluations=evaluations,
         dialogues=len(plan.dialogues),
         left_out=plan.left_out,
@@ -63,13 +78,81 @@ def train(plan: _Plan, out: Path, evaluate: Evaluate | None, style: ProgressStyl
     )
 
 
-def _make_trainer(plan: _Plan, folder: Path) -> Any:
-    from trl import SFTConfig, SFTTrainer
+class _Trainer(SFTTrainer):  # type: ignore[misc]
+    """TRL's trainer with our loss and our order."""
 
+    def __init__(self, plan: Plan, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._lengths = plan.lengths
+        # On CUDA, TRL's own kernel skips what is not in the loss, and wants less memory.
+        fused = self.args.device.type == "cuda" and not plan.settings.label_smoothing
+        self._loss = None if fused else AnswerLoss(self.model, plan.settings.label_smoothing)
+        self.model_accepts_loss_kwargs = True  # so that the tokens of a whole step are counted for the loss
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        if self._loss is None:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        # The tokens were counted over all processes, and their gradients are averaged.
+        return self._loss(model, inputs, num_items_in_batch) * self.accelerator.num_processes
+
+    def total_steps(self, rows: int) -> int:
+        """Optimizer steps in all."""
+        batches = math.ceil(rows / (self.args.per_device_train_batch_size * self.args.world_size))
+        epochs, accumulate = float(self.args.num_train_epochs), self.args.gradient_accumulation_steps
+        steps: int = math.ceil(epochs * math.ceil(batches / accumulate))
+        return steps
+
+    def create_model_card(self, *arguments: Any, **named: Any) -> None:
+        """Leave the card to us."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        return _Order(self, self._lengths)
+
+
+class _Order(Sampler):  # type: ignore[misc]
+    """The order of the epoch that the trainer is in."""
+
+    def __init__(self, trainer: _Trainer, lengths: Sequence[int]) -> None:
+        self._trainer, self._lengths = trainer, lengths
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        arguments = self._trainer.args
+        rows = arguments.per_device_train_batch_size * arguments.gradient_accumulation_steps
+        return iter(
+            epoch_order(
+                self._lengths,
+                batch_rows=rows * arguments.world_size,
+                seed=arguments.seed,
+                epoch=int(self._trainer.state.epoch or 0),
+            )
+        )
+
+
+def _make_trainer(plan: Plan, folder: Path) -> _Trainer:
     from datasets import Dataset
 
+    dialogues, encoder = plan.dialogues, plan.encoder
+    trainer = _Trainer(
+        plan,
+        model=load_for_training(plan.checkpoint),
+        args=_arguments(plan, folder),
+        train_dataset=Dataset.from_dict({"place": list(range(len(dialogues)))}),
+        processing_class=encoder.owner,
+        data_collator=lambda batch: encoder.collate([dialogues[row["place"]] for row in batch]),
+        peft_config=_adapter(plan.settings) if plan.settings.method == "lora" else None,
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _arguments(plan: Plan, folder: Path) -> SFTConfig:
     settings = plan.settings
-    arguments = SFTConfig(
+    return SFTConfig(
         output_dir=str(folder),
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=settings.batch_size,
@@ -79,10 +162,12 @@ def _make_trainer(plan: _Plan, folder: Path) -> Any:
         warmup_steps=settings.warmup,  # a value below 1 is a share of the steps
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
-        label_smoothing_factor=settings.label_smoothing,
         seed=settings.seed,
         data_seed=settings.seed,
-        bf16=False,  # the precision is that of the weights; there is no mixed one
+        # An adapter stays float32 on a base of less. Weights that are all trained stay float32 as well, since
+        # steps of 2e-5 are lost in bfloat16; they compute in it.
+        bf16=settings.method == "full" and settings.dtype == "bfloat16",
+        use_cpu=plan.checkpoint.device == "cpu",
         gradient_checkpointing=settings.checkpointing,
         max_length=None,  # rows that are too long were counted and left out before
         save_steps=settings.save_steps,
@@ -92,31 +177,15 @@ def _make_trainer(plan: _Plan, folder: Path) -> Any:
         report_to=[],
         disable_tqdm=True,
         remove_unused_columns=False,
-        train_sampling_strategy="group_by_length",
-        length_column_name="length",
         dataset_kwargs={"skip_prepare_dataset": True},
         dataloader_pin_memory=False,
+        ddp_timeout=_PATIENCE_SECONDS,
     )
-    dialogues, encoder = plan.dialogues, plan.encoder
-    rows = Dataset.from_dict({"place": list(range(len(dialogues))), "length": list(plan.lengths)})
-    trainer = SFTTrainer(
-        model=load_for_training(plan.checkpoint),
-        args=arguments,
-        train_dataset=rows,
-        processing_class=encoder.owner,
-        data_collator=lambda batch: encoder.collate([dialogues[row["place"]] for row in batch]),
-        peft_config=_adapter(plan),
-    )
-    trainer.remove_callback(PrinterCallback)
-    return trainer
 
 
-def _adapter(plan: _Plan) -> Any:
+def _adapter(settings: TuningSettings) -> Any:
     from peft import LoraConfig
 
-    settings = plan.settings
-    if settings.method == "full":
-        return None
     names = settings.targets if settings.targets == "all-linear" else settings.targets.split(",")
     return LoraConfig(
         r=settings.rank,
@@ -127,61 +196,35 @@ def _adapter(plan: _Plan) -> Any:
     )
 
 
-def _total_steps(trainer: Any, plan: _Plan) -> int:
-    settings = plan.settings
-    batches = math.ceil(len(plan.dialogues) / (settings.batch_size * trainer.args.world_size))
-    steps: int = math.ceil(settings.epochs * math.ceil(batches / settings.accumulate))
-    return steps
+def _last_checkpoint(folder: Path) -> int:
+    """The step of the last whole checkpoint; 0 if there is none.
+
+    A kill may have come while one was written; its state is what is written last.
+    """
+    steps = [int(path.name.rsplit("-", 1)[1]) for path in folder.glob("checkpoint-*")]
+    for step in sorted(steps, reverse=True):
+        try:
+            json.loads((folder / f"checkpoint-{step}" / "trainer_state.json").read_text())
+        except (OSError, ValueError):
+            continue
+        return step
+    return 0
 
 
-class _Progress(TrainerCallback):  # type: ignore[misc]
-    """Moves the bar, and ends a training whose loss is lost."""
-
-    def __init__(self, advance: Callable[[int], None]) -> None:
-        self._advance = advance
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._advance(1)
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float], **_: Any) -> None:
-        loss = logs.get("loss", 0.0)
-        if not math.isfinite(loss):
-            raise ModelError(
-                f"The loss of step {state.global_step} is {loss}: the weights have overflowed. Lower the "
-                "learning rate, or use float32."
-            )
-
-
-class _Evaluation(TrainerCallback):  # type: ignore[misc]
-    """Asks the model after each epoch, and keeps what came out beside the checkpoints."""
-
-    def __init__(
-        self, evaluate: Evaluate, plan: _Plan, folder: Path, found: dict[str, Mapping[str, float]]
-    ) -> None:
-        self._evaluate, self._plan, self._folder, self._found = evaluate, plan, folder, found
-
-    def on_epoch_end(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
-        import torch
-
-        epoch = round(state.epoch)
-        if str(epoch) in self._found or not state.is_world_process_zero:
-            return
-        weights = model.get_base_model() if self._plan.settings.method == "lora" else model
-        model.eval()
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
-            self._found[str(epoch)] = dict(self._evaluate(as_model(self._plan.checkpoint, weights), epoch))
-        model.train()
-        write_whole(self._folder / _EVALUATIONS, [json_text(self._found)])
-
-
-def _read_evaluations(folder: Path) -> dict[str, Mapping[str, float]]:
-    path = folder / _EVALUATIONS
-    found: dict[str, Mapping[str, float]] = json.loads(path.read_text()) if path.is_file() else {}
-    return found
-
-
-def _style(trainer: Any, style: ProgressStyle) -> ProgressStyle:
-    return style if trainer.is_world_process_zero() else "off"
+def _save(trainer: _Trainer, plan: Plan, out: Path, workplace: Path) -> None:
+    """Gather the weights of all processes, and move what belongs to them into the folder."""
+    trainer.save_model(str(workplace))
+    if not trainer.is_world_process_zero():
+        return
+    if plan.settings.method == "full":
+        for path in sorted(workplace.iterdir()):
+            if path.name != "training_args.bin":  # a pickle; tuning.json says the same in the open
+                path.replace(out / path.name)
+        return
+    (workplace / "adapter_model.safetensors").replace(out / "adapter_model.safetensors")
+    config = json.loads((workplace / "adapter_config.json").read_text())
+    config["base_model_name_or_path"] = public_name(plan.checkpoint.name)
+    write_whole(out / "adapter_config.json", [json_text(config, indent=2), "\n"])
 
 
 @contextmanager

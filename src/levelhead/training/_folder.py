@@ -1,0 +1,132 @@
+"""The folder of a tuning: begun by one process, gone on with by the same command, finished once.
+
+`tuning.json` is written first, with what is tuned, on what and how; last it is written again with the report,
+which marks the folder as finished.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from levelhead.errors import RunFolderError
+from levelhead.models._checkpoint import TUNING_FILE
+from levelhead.running import hold_lock, json_text, write_whole
+from levelhead.training._card import model_card
+from levelhead.training._report import TuningReport
+
+_LOCK, _CHECKPOINTS = "tuning.lock", "checkpoints"
+_BEFORE_THE_FIRST_FILE = {_LOCK, f".{TUNING_FILE}.draft"}
+"""A start that was killed early has left no more than these."""
+
+
+class TuningFolder:
+    """The folder, opened for writing; a context manager.
+
+    Under a launcher every process opens it: the first one holds the lock and writes, the others wait for it.
+
+    Args:
+        path: The folder; made if it is not there.
+        identity: What is tuned, on what and how, as plain data.
+
+    Attributes:
+        path: The folder.
+        checkpoints: Where checkpoints go.
+
+    Raises:
+        RunFolderError: If it holds something else or another tuning, another process writes to it, or it
+            cannot be written.
+    """
+
+    def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
+        self.path, self.checkpoints = path, path / _CHECKPOINTS
+        self._identity, self._held = identity, ExitStack()
+        if _is_first_process():
+            _make(path)
+            with ExitStack() as held:
+                held.enter_context(hold_lock(path / _LOCK))
+                if not (path / TUNING_FILE).is_file():
+                    write_whole(path / TUNING_FILE, [json_text(identity, indent=2), "\n"])
+                self._check(_read(path / TUNING_FILE))
+                self._held = held.pop_all()
+        _wait_for_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._held.close()
+
+    def report(self) -> TuningReport | None:
+        """The report of a tuning that has finished, else None."""
+        found = _read(self.path / TUNING_FILE).get("report")
+        return None if found is None else TuningReport.from_json(found)
+
+    def finish(self, report: TuningReport) -> TuningReport:
+        """Write losses, card and report beside the weights, take the checkpoints away, return the report."""
+        if _is_first_process():
+            lines = [f"{step},{loss!r}\n" for step, loss in enumerate(report.losses, start=1)]
+            write_whole(self.path / "losses.csv", ["step,loss\n", *lines])
+            command = [Path(sys.argv[0]).name, *sys.argv[1:]]
+            write_whole(self.path / "README.md", [model_card(self._identity, report, command)])
+            whole = {**self._identity, "command": command, "report": report.to_json()}
+            write_whole(self.path / TUNING_FILE, [json_text(whole, indent=2), "\n"])
+            shutil.rmtree(self.checkpoints, ignore_errors=True)
+        _wait_for_all()
+        return self.report() or report
+
+    def _check(self, earlier: Mapping[str, Any]) -> None:
+        keys = [key for key in dict.fromkeys([*self._identity, *earlier]) if key not in ("command", "report")]
+        if differing := [key for key in keys if earlier.get(key) != self._identity.get(key)]:
+            raise RunFolderError(
+                f"{self.path} holds another tuning: its {', '.join(differing)} differ. Give another --out, "
+                "or remove the folder to tune anew."
+            )
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        names = {entry.name for entry in path.iterdir()} - _BEFORE_THE_FIRST_FILE
+    except OSError as error:
+        raise RunFolderError(
+            f"The folder {path} cannot be used: {error.strerror}. Give another --out."
+        ) from error
+    if names and TUNING_FILE not in names:
+        raise RunFolderError(
+            f"{path} holds {min(names)!r} but no {TUNING_FILE}, so it is no folder of a tuning. Nothing was "
+            "written. Give an --out that is empty or does not exist yet."
+        )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="ascii"))
+    except (OSError, ValueError) as error:
+        raise RunFolderError(
+            f"{path} cannot be read ({error}). Remove {path.parent} to tune anew."
+        ) from error
+    if not isinstance(found, dict):
+        raise RunFolderError(f"{path} is damaged (no object). Remove {path.parent} to tune anew.")
+    return found
+
+
+def _is_first_process() -> bool:
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _wait_for_all() -> None:
+    """Under a launcher, wait until every process has come here."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        from accelerate import PartialState  # type: ignore[import-untyped]
+
+        PartialState().wait_for_everyone()
