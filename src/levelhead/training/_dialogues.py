@@ -92,7 +92,7 @@ def read_dialogues(path: Path) -> list[Dialogue]:
         UsageError: If the file cannot be read, or a line has another form; the error names the line.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"The dialogues {path} cannot be read: {error}. Make them with: honesty build"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from levelhead.errors import UsageError
 
 TuningMethod = Literal["lora", "full"]
 Scheduler = Literal["cosine", "linear", "constant"]
+DType = Literal["float32", "bfloat16"]
+_CHOICES = {"method": TuningMethod, "scheduler": Scheduler, "dtype": DType}
 LEARNING_RATES: dict[TuningMethod, float] = {"lora": 2e-4, "full": 2e-5}
 """Usual rates: that of full tuning is the paper's, low-rank adapters want about ten times more."""
 
@@ -59,12 +62,17 @@ class TuningSettings:
     max_length: int | None = None
     save_steps: int = 100
     seed: int = 0
-    dtype: Literal["float32", "bfloat16"] = "float32"
+    dtype: DType = "float32"
     checkpointing: bool = False
 
     def __post_init__(self) -> None:
-        if self.method not in LEARNING_RATES:
-            raise UsageError(f"There is no tuning method {self.method!r}. Give one of: lora, full.")
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in get_args(choices):
+                raise UsageError(
+                    f"{name} is {getattr(self, name)!r}; it must be one of: {', '.join(get_args(choices))}."
+                )
+        if not all(self.targets.split(",")):
+            raise UsageError(f"targets is {self.targets!r}; give all-linear, or names separated by commas.")
         for name in ("rank", "alpha", "batch_size", "accumulate", "save_steps"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1.")
@@ -72,7 +80,7 @@ class TuningSettings:
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 0 and below 1.")
         for name in ("epochs", "max_grad_norm"):
-            if getattr(self, name) <= 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be above 0.")
         if self.learning_rate is not None and self.learning_rate <= 0:
             raise UsageError(f"learning_rate is {self.learning_rate}; it must be above 0.")
