@@ -18,7 +18,19 @@ from levelhead.errors import RunFolderError
 from levelhead.models import Model
 from levelhead.running._json import cannot, json_text
 
-_LIBRARIES = ("numpy", "pillow", "torch", "transformers", "rapidocr", "onnxruntime", "openai")
+_LIBRARIES = (
+    "numpy",
+    "pillow",
+    "torch",
+    "transformers",
+    "accelerate",
+    "trl",
+    "peft",
+    "datasets",
+    "rapidocr",
+    "onnxruntime",
+    "openai",
+)
 
 
 class ModelFacts(BaseModel):
