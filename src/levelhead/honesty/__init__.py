@@ -12,23 +12,27 @@ from levelhead.honesty._asking import Asking
 from levelhead.honesty._build import BuildReport, build
 from levelhead.honesty._build_folder import read_build
 from levelhead.honesty._build_settings import BuildSettings
+from levelhead.honesty._compare import compare_honesty
 from levelhead.honesty._evaluate import answer_rows, evaluate
 from levelhead.honesty._formats import default_format
 from levelhead.honesty._held_out import held_out_evaluation
 from levelhead.honesty._label_noise import label_noise_table
-from levelhead.honesty._numbers import (
+from levelhead.honesty._numbers import honesty_by_task, honesty_numbers, honesty_summary
+from levelhead.honesty._numbers_scores import (
+    PROBABILITIES,
     SCORES,
     ScoreName,
-    honesty_numbers,
-    honesty_summary,
     is_answered,
     score_of,
+    score_used,
 )
+from levelhead.honesty._outside import read_outside_answers, score_answers
 from levelhead.honesty._probe import probe, probe_numbers
 from levelhead.honesty._prompts import PromptFormat, Shot, Style, format_from_json
 from levelhead.honesty._rows import AnswerRow, ProbeRow, rows_from
 
 __all__ = [
+    "PROBABILITIES",
     "SCORES",
     "AnswerRow",
     "Asking",
@@ -41,10 +45,12 @@ __all__ = [
     "Style",
     "answer_rows",
     "build",
+    "compare_honesty",
     "default_format",
     "evaluate",
     "format_from_json",
     "held_out_evaluation",
+    "honesty_by_task",
     "honesty_numbers",
     "honesty_summary",
     "is_answered",
@@ -52,6 +58,9 @@ __all__ = [
     "probe",
     "probe_numbers",
     "read_build",
+    "read_outside_answers",
     "rows_from",
+    "score_answers",
     "score_of",
+    "score_used",
 ]

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from levelhead.honesty._asking import Answered, Asking, answer, check_examples, hash_of, judged, sample
-from levelhead.honesty._numbers import ScoreName, honesty_summary
+from levelhead.honesty._numbers import honesty_summary
+from levelhead.honesty._numbers_scores import ScoreName
 from levelhead.honesty._rows import AnswerRow
 from levelhead.models import Model
 from levelhead.records import Example, Score
