@@ -156,14 +156,12 @@ def test_full_tuning_writes_a_checkpoint_that_loads_by_itself(text_folder: Path,
 
 def test_the_fingerprint_in_training_follows_the_weights(text_folder: Path, tmp_path: Path) -> None:
     seen: list[str] = []
-    tune(
-        f"hf:{text_folder}",
-        sums(8),
-        tmp_path / "out",
-        QUICK,
-        evaluate=lambda model, epoch: seen.append(model.fingerprint) or {},
-        progress="off",
-    )
+
+    def evaluate(model: Model, epoch: int) -> Mapping[str, float]:
+        seen.append(model.fingerprint)
+        return {}
+
+    tune(f"hf:{text_folder}", sums(8), tmp_path / "out", QUICK, evaluate=evaluate, progress="off")
     with load_model(f"hf:{text_folder}") as base:
         assert len({*seen, base.fingerprint}) == 3
 

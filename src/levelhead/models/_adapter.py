@@ -54,19 +54,14 @@ def merge_adapters(model: Any, checkpoint: Checkpoint) -> None:
             module.weight.data = (module.weight.data.float() + delta).to(module.weight.dtype)
 
 
-def read_adapter_config(folder: Path) -> dict[str, Any]:
-    """The settings of an adapter.
-
-    Raises:
-        UsageError: If they cannot be read.
-    """
+def _read_object(path: Path) -> dict[str, Any]:
     try:
-        config = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"The adapter {folder} cannot be read ({error}). Tune or copy it again.") from error
-    if not isinstance(config, dict):
-        raise UsageError(f"The adapter {folder} cannot be read: its {_CONFIG} is no object.")
-    return config
+        raise UsageError(f"{path} cannot be read ({error}). Tune or copy the adapter again.") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"{path} cannot be read: it is no object. Tune or copy the adapter again.")
+    return found
 
 
 def _require_same_base(folder: Path, checkpoint: Checkpoint, *, before: int) -> None:
@@ -76,7 +71,7 @@ def _require_same_base(folder: Path, checkpoint: Checkpoint, *, before: int) -> 
     path = folder / TUNING_FILE
     if not path.is_file():
         return
-    tuned_on = json.loads(path.read_text(encoding="ascii")).get("base", {})
+    tuned_on = _read_object(path).get("base", {})
     if tuned_on.get("hash") not in (None, checkpoint.weights_hash(before)):
         raise UsageError(
             f"The adapter {folder} was tuned on {tuned_on.get('name')}, whose weights differ from those of "
@@ -85,7 +80,7 @@ def _require_same_base(folder: Path, checkpoint: Checkpoint, *, before: int) -> 
 
 
 def _scale(folder: Path) -> float:
-    config = read_adapter_config(folder)
+    config = _read_object(folder / _CONFIG)
     foreign = [name for name in _FOREIGN if config.get(name)]
     if config.get("peft_type") != "LORA" or foreign or config.get("bias", "none") != "none":
         raise UsageError(

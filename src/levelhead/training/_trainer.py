@@ -84,6 +84,7 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]
     def __init__(self, plan: Plan, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._lengths = plan.lengths
+        self._wrapped = plan.settings.method == "lora"
         # On CUDA, TRL's own kernel skips what is not in the loss, and wants less memory.
         fused = self.args.device.type == "cuda" and not plan.settings.label_smoothing
         self._loss = None if fused else AnswerLoss(self.model, plan.settings.label_smoothing)
@@ -106,6 +107,18 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]
 
     def create_model_card(self, *arguments: Any, **named: Any) -> None:
         """Leave the card to us."""
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Load the weights through the model's own class.
+
+        The trainer of transformers takes the file as it is and passes over what does not match. Families that
+        save under other names than they hold in memory, as most that see do, would start from the base again.
+        """
+        if self._wrapped or self.is_fsdp_enabled:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+            return
+        saved = type(self.model).from_pretrained(resume_from_checkpoint, dtype=self.model.dtype)
+        self.model.load_state_dict(saved.state_dict())
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         return _Order(self, self._lengths)
