@@ -15,7 +15,7 @@ from levelhead.honesty._build_settings import BuildSettings
 from levelhead.honesty._prompts import PromptFormat, Shot
 from levelhead.honesty._rows import ProbeRow
 from levelhead.honesty._targets import METHODS, Method
-from levelhead.training import Dialogue, LossShare, read_dialogues
+from levelhead.training import LossShare, read_dialogues
 from tests.fakes import FakeModel
 from tests.honesty.probed import (
     GOLD,
@@ -25,23 +25,14 @@ from tests.honesty.probed import (
     sampled,
     unanswerable_row,
 )
-from tests.honesty.workshop import FakeWorkshop
+from tests.honesty.workshop import FakeWorkshop, count_letters
 
 UNTUNED: tuple[Method, ...] = ("sure", "replace", "unsupervised", "vanilla")
 
 
 @pytest.fixture(autouse=True)
 def loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Letters for tokens: no checkpoint is needed to see what a build does."""
-
-    def letters(_: str, dialogues: Sequence[Dialogue]) -> LossShare:
-        turns = [turn for dialogue in dialogues for turn in dialogue.prompt.turns]
-        learned = sum(len(turn.text) for turn in turns if turn.role == "assistant")
-        return LossShare(sum(len(turn.text) for turn in turns), learned)
-
-    monkeypatch.setattr(_build, "loss_share", letters)
-    monkeypatch.setattr(_build, "loss_spans", lambda _, dialogue: dialogue.prompt.turns)
-    monkeypatch.setattr(_build, "show_loss", lambda turns: "".join(turn.text for turn in turns))
+    count_letters(monkeypatch)
 
 
 @pytest.fixture
@@ -353,6 +344,15 @@ def test_a_model_behind_a_server_needs_its_checkpoint_named(tmp_path: Path) -> N
         ({"method": "vanilla", "unsure_share": 0.5}, "has no labels"),
         ({"method": "sure", "unsure_share": 1.0}, "between 0 and 1"),
         ({"method": "unsupervised", "conflict_filter": True}, "labels that come from answers"),
+        ({"method": "sure-own", "conflict_filter": True}, "labels that come from answers"),
+        ({"method": "sure-own", "threshold": 0.5}, "sure-own judges the very answers.*leave it"),
+        ({"method": "sure", "folds_by": "relation"}, "sure has no folds"),
+        ({"method": "sure-own", "folds_by": ""}, "folds_by is ''"),
+        ({"method": "sure-own", "folds_by": "relation,"}, "folds_by is 'relation,'"),
+        ({"method": "sure-own", "folds_by": "relation,relation"}, "several different ones"),
+        ({"method": "sure-own", "folds_by": "../relation"}, "can be a folder"),
+        ({"method": "sure-own", "folds_by": "1"}, "begins with a letter"),
+        ({"method": "sure-crossfit", "folds_by": "question,relation"}, "one label.*use sure-own"),
         ({"method": "sure-crossfit", "folds": 1}, "fewer than 2"),
         ({"method": "sure", "rehearsal_size": 0}, "at least 1"),
         ({"method": "sure", "static_conflicts": "maybe"}, "no static_conflicts 'maybe'"),

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from levelhead.errors import UsageError
 from levelhead.honesty._asking import Asking
-from levelhead.honesty._build import build
+from levelhead.honesty._build import BuildReport, build
 from levelhead.honesty._build_settings import BuildSettings
+from levelhead.honesty._labels import Labelled, OwnAnswer
 from levelhead.honesty._probe import probe
-from levelhead.honesty._prompts import PromptFormat
+from levelhead.honesty._prompts import STYLES, PromptFormat, Style
 from levelhead.honesty._rows import ProbeRow
+from levelhead.honesty._targets import Method, dialogues_of
 from levelhead.models import load_model
 from levelhead.records import Example
-from levelhead.training import TuningSettings, read_dialogues
-from tests.honesty.probed import mixed_rows, probe_folder
+from levelhead.training import Dialogue, TuningSettings, loss_spans, read_dialogues
+from tests.honesty.probed import mixed_rows, probe_folder, probe_row
 from tests.models.checkpoints import build_llava, build_text
 
 pytest.importorskip("trl")
@@ -76,6 +80,44 @@ def test_what_tuning_makes_known_is_labelled_sure_and_a_second_start_tunes_nothi
     assert again.facts == report.facts
     assert weights.stat().st_mtime_ns == written
     assert steps[0] == "fold 1 of 2: tuning on 10 questions"
+
+
+@pytest.mark.slow
+def test_the_folds_of_a_finished_build_serve_another_method(base: str, tmp_path: Path) -> None:
+    probe_model(base, examples(), tmp_path / "probe", PromptFormat())
+
+    def built(method: Method, folder: Path) -> BuildReport:
+        return build(
+            [tmp_path / "probe"],
+            folder,
+            BuildSettings(method=method),
+            probe_model=probe_model,
+            tuning=replace(TUNING, epochs=8),
+        )
+
+    built("sure-crossfit", tmp_path / "crossfit")
+    shutil.copytree(tmp_path / "crossfit" / "folds", tmp_path / "own" / "folds")
+    weights = [tmp_path / "own" / "folds" / fold / "adapter" / "model.safetensors" for fold in "12"]
+    written = [file.stat().st_mtime_ns for file in weights]
+    facts = built("sure-own", tmp_path / "own").facts
+    assert [file.stat().st_mtime_ns for file in weights] == written
+    assert facts.own_answers is not None
+    counts = facts.own_answers.partitions["question"]
+    assert (counts.right + counts.wrong, counts.failed) == (20, 0)
+    assert facts.dialogues == 20 + counts.wrong - counts.empty
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_of_a_wrong_own_answer_only_the_verdict_after_it_is_in_the_loss(base: str, style: Style) -> None:
+    one = Labelled(probe_row("a"), False, (OwnAnswer("lead", "#own"),))
+    taught, quoting = dialogues_of([one], "sure-own", PromptFormat(style), 0)
+
+    def learned(dialogue: Dialogue) -> list[str]:
+        spans = [span.text for span in loss_spans(base, dialogue) if span.in_loss]
+        return [text.removesuffix("<|end|>").strip() for text in spans]
+
+    assert learned(quoting) == ["I am unsure."]
+    assert learned(taught) == ["gold." if style == "paper" else "gold"]
 
 
 def test_pictures_for_a_text_only_model_are_refused_with_advice(base: str, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from levelhead.honesty._labels import (
     NOT_A_CHOICE,
     NOTHING_TO_TEACH,
     Labelled,
+    OwnAnswer,
     Ties,
     label_by_answer,
     label_by_entropy,
@@ -154,6 +155,38 @@ def test_what_cannot_be_taught_is_left_out_with_its_reason() -> None:
 def test_one_label_alone_is_refused_with_advice(sure: bool, advice: str) -> None:
     with pytest.raises(UsageError, match=rf"All 2 questions are .*sure after labelling.*{advice}"):
         require_both_labels([Labelled(row, sure) for row in mixed_rows(1, 1)], after="after labelling")
+
+
+WRONG = (OwnAnswer("lead", "#own"),)
+
+
+@pytest.mark.parametrize(
+    ("one", "verdicts"),
+    [
+        (Labelled(probe_row("a"), None), ()),
+        (Labelled(probe_row("a"), False), (False,)),
+        (Labelled(probe_row("a"), True, ()), (True,)),
+        (Labelled(probe_row("a"), False, ()), ()),
+        (Labelled(probe_row("a"), False, WRONG), (False,)),
+        (Labelled(probe_row("a"), True, WRONG * 2), (True, False, False)),
+    ],
+)
+def test_where_own_answers_are_judged_each_bears_a_verdict_and_the_question_none(
+    one: Labelled, verdicts: tuple[bool, ...]
+) -> None:
+    assert one.verdicts == verdicts
+
+
+def test_a_wrong_own_answer_of_a_known_question_is_enough_to_learn_to_be_unsure() -> None:
+    require_both_labels([Labelled(probe_row("a"), True, WRONG)], after="after labelling")
+
+
+def test_unsure_questions_without_a_word_to_judge_are_refused() -> None:
+    labelled = [Labelled(probe_row("a"), True, ()), Labelled(probe_row("b"), False, ())]
+    with pytest.raises(
+        UsageError, match=r"None of the 1 unsure questions has a wrong answer to judge after l"
+    ):
+        require_both_labels(labelled, after="after labelling")
 
 
 def test_no_question_at_all_is_refused() -> None:

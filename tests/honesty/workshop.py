@@ -6,11 +6,30 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
+from levelhead.honesty import _build
 from levelhead.honesty._prompts import PromptFormat
 from levelhead.honesty._rows import ProbeRow
 from levelhead.records import Example
-from levelhead.training import Dialogue, TuningSettings
+from levelhead.training import Dialogue, LossShare, TuningSettings
 from tests.honesty.probed import probe_row
+
+
+def count_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Letters for tokens: no checkpoint is needed to see what a build does."""
+
+    def letters(_: str, dialogues: Sequence[Dialogue]) -> LossShare:
+        turns = [
+            (len(turn.text), dialogue.learned(place))
+            for dialogue in dialogues
+            for place, turn in enumerate(dialogue.prompt.turns)
+        ]
+        return LossShare(sum(size for size, _ in turns), sum(size for size, learned in turns if learned))
+
+    monkeypatch.setattr(_build, "loss_share", letters)
+    monkeypatch.setattr(_build, "loss_spans", lambda _, dialogue: dialogue.prompt.turns)
+    monkeypatch.setattr(_build, "show_loss", lambda turns: "".join(turn.text for turn in turns))
 
 
 def as_gold(example: Example) -> ProbeRow:

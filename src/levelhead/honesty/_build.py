@@ -20,6 +20,7 @@ from levelhead.honesty._build_folder import (
     LOCK,
     BuildFacts,
     LossFacts,
+    OwnFacts,
     TaskCounts,
     check_folder,
     write_build,
@@ -31,7 +32,7 @@ from levelhead.honesty._labels import by_task
 from levelhead.honesty._probe_folders import Probed, read_other_probes, read_probes, tunable_base
 from levelhead.honesty._prompts import PromptFormat
 from levelhead.honesty._rows import ProbeRow
-from levelhead.honesty._targets import dialogue_of
+from levelhead.honesty._targets import dialogues_of
 from levelhead.honesty._tuned_probe import ProbeModel, Workshop
 from levelhead.running import hold_lock
 from levelhead.training import LossShare, TuningSettings, loss_share, loss_spans, show_loss, write_dialogues
@@ -43,7 +44,8 @@ class BuildReport:
 
     Attributes:
         facts: The content of `build.json`.
-        example: One dialogue with the tokens in the loss marked.
+        example: One dialogue with the tokens in the loss marked, and one with a quoted answer if there is
+            any.
         noise: The content of `label_noise.json`; `label_noise_table` makes a table of it.
     """
 
@@ -73,7 +75,7 @@ def build(
         base: Name of the model to be tuned; None for the one that was probed.
         form: The format to tune in; None for that of the probes.
         compare: Further probes of the same questions, for the report on label noise alone.
-        probe_model: Probes a tuned model; needed by `sure-crossfit` and the conflict filter.
+        probe_model: Probes a tuned model; needed by `sure-crossfit`, `sure-own` and the conflict filter.
         tuning: How the models on the way are tuned; None for the usual settings.
         say: Called with a sentence before each long step.
 
@@ -101,9 +103,10 @@ def build(
     check_folder(out)
     with hold_lock(out / LOCK):
         selection = select(probed.rows, settings, workshop, out)
-        dialogues = [dialogue_of(one, settings.method, form, settings.seed) for one in selection.kept]
+        dialogues = dialogues_of(selection.kept, settings.method, form, settings.seed)
         loss = loss_share(name, dialogues)  # refuses a dialogue without a token in the loss
-        example = show_loss(loss_spans(name, dialogues[0]))
+        shown = [dialogues[0], *[one for one in dialogues if one.quoted][:1]]
+        example = "\n\n".join(show_loss(loss_spans(name, one)) for one in shown)
         noise = label_noise(
             probed.rows, rule=settings.rule, threshold=settings.threshold or 0.5, others=others
         )
@@ -136,10 +139,18 @@ def _facts(
         tasks=_counts(probed.rows, selection),
         loss=LossFacts(tokens=loss.tokens, in_loss=loss.in_loss),
         crossfit=selection.crossfit,
+        own_answers=_own_facts(selection),
         static_conflicts=selection.static_conflicts,
         data_hash=data_hash,
         version=__version__,
     )
+
+
+def _own_facts(selection: Selection) -> OwnFacts | None:
+    if selection.own_answers is None:
+        return None
+    quoted = sum(len(one.own or ()) for one in selection.kept)
+    return OwnFacts(partitions=selection.own_answers, quoted=quoted)
 
 
 def _counts(rows: Sequence[ProbeRow], selection: Selection) -> dict[str, TaskCounts]:

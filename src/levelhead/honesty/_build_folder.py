@@ -50,7 +50,7 @@ class TaskCounts(BaseModel):
 
     @property
     def kept(self) -> int:
-        """Dialogues of the task."""
+        """Questions of the task that are taught."""
         return self.sure + self.unsure + self.unlabelled
 
 
@@ -73,6 +73,40 @@ class LossFacts(BaseModel):
         return self.in_loss / self.tokens
 
 
+class OwnCounts(BaseModel):
+    """How the models of one partition answered; right, wrong and failed ones are all of its questions.
+
+    Attributes:
+        right: Answers that are right.
+        wrong: Answers that are not.
+        empty: Of the wrong ones, those without a word; there is nothing to quote.
+        repeated: Of the wrong ones, those that an earlier partition gave too; they are quoted once.
+        failed: Questions that the model failed to answer.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    right: int
+    wrong: int
+    empty: int
+    repeated: int
+    failed: int
+
+
+class OwnFacts(BaseModel):
+    """What tuned models answered, and how much of it is taught.
+
+    Attributes:
+        partitions: Counts of all questions, by partition, before any is taken away for the mix.
+        quoted: Dialogues that quote a wrong answer.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    partitions: dict[str, OwnCounts]
+    quoted: int
+
+
 class BuildFacts(BaseModel):
     """The content of `build.json`.
 
@@ -88,6 +122,7 @@ class BuildFacts(BaseModel):
         tasks: Counts, by task.
         loss: How much of the text is learned from.
         crossfit: `sure-crossfit`: how the labels of tuned models differ from those of the base.
+        own_answers: `sure-own`: what tuned models answered.
         static_conflicts: Conflict filter: unsure questions that are nearly the same as a sure one.
         data_hash: SHA-256 of `train.jsonl`.
         version: Of Levelhead.
@@ -106,6 +141,7 @@ class BuildFacts(BaseModel):
     tasks: dict[str, TaskCounts]
     loss: LossFacts
     crossfit: dict[str, JsonValue] | None
+    own_answers: OwnFacts | None = None
     static_conflicts: int | None
     data_hash: str
     version: str
@@ -118,7 +154,8 @@ class BuildFacts(BaseModel):
     @property
     def dialogues(self) -> int:
         """Dialogues in all."""
-        return sum(task.kept for task in self.tasks.values())
+        quoting = 0 if self.own_answers is None else self.own_answers.quoted
+        return sum(task.kept for task in self.tasks.values()) + quoting
 
 
 def read_build(path: Path) -> BuildFacts:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 from levelhead.errors import UsageError
 from levelhead.honesty._conflict import STATIC_POLICIES, StaticPolicy
+from levelhead.honesty._crossfit import QUESTION
 from levelhead.honesty._grading import RULES, Rule
 from levelhead.honesty._labels import ENTROPY_KINDS, TIES, EntropyKind, Ties
 from levelhead.honesty._targets import METHODS, Method
@@ -16,6 +18,14 @@ ENTROPY_SHARE = 0.5
 FILTERED_SHARE = 0.2
 """Share of unsure questions that CRaFT keeps: one to four sure ones."""
 _FILTERED = ("sure", "sure-crossfit", "replace")
+_FOLDED = ("sure-crossfit", "sure-own")
+_WITHOUT_THRESHOLD = {
+    "unsupervised": "judges no answers",
+    "vanilla": "judges no answers",
+    "sure-own": "judges the very answers that it teaches to be sure or unsure of",
+}
+_PARTITION = re.compile(r"[^\W\d][\w .-]*")
+"""What can be a folder, and is not the number of a fold."""
 _ChoiceT = TypeVar("_ChoiceT", bound=str)
 
 
@@ -25,7 +35,8 @@ class BuildSettings:
 
     Attributes:
         method: What is taught: `sure` (R-Tuning), `sure-crossfit` (the same, labels from tuned models),
-            `replace` (R-Tuning-R), `unsupervised` (R-Tuning-U) or `vanilla` (gold answers, the control).
+            `sure-own` (to be unsure of wrong answers that tuned models gave, not of right ones), `replace`
+            (R-Tuning-R), `unsupervised` (R-Tuning-U) or `vanilla` (gold answers, the control).
         rule: When an answer is right.
         threshold: Label by expected accuracy: sure from this share of right samples on (for scored options:
             from this probability of the right one). None labels by the greedy answer.
@@ -35,7 +46,11 @@ class BuildSettings:
             methods take questions away until it is met: at random, or with the conflict filter by certainty
             (None: as labelled, with the conflict filter 0.2).
         equal_tasks: Bring all tasks to the size of the smallest.
-        folds: `sure-crossfit`: how many folds.
+        folds: `sure-crossfit`, `sure-own`: how many folds.
+        folds_by: `sure-crossfit`, `sure-own`: what stays together in a fold: `question`, or a key of the
+            metadata, such as `relation`, so that the model that is asked was never tuned on the kind. With
+            `sure-own` several of them, commas between: each gives its own models and dialogues. None for
+            `question`.
         conflict_filter: Drop questions whose label contradicts another's or is made stale by tuning (CRaFT).
         static_conflicts: Conflict filter: what to do with an unsure question that is nearly the same as a
             sure one.
@@ -56,6 +71,7 @@ class BuildSettings:
     unsure_share: float | None = None
     equal_tasks: bool = False
     folds: int = 2
+    folds_by: str | None = None
     conflict_filter: bool = False
     static_conflicts: StaticPolicy = "drop"
     drop_unchanged: bool = False
@@ -72,18 +88,25 @@ class BuildSettings:
             raise UsageError(f"folds is {self.folds}; with fewer than 2 no question is left to tune on.")
         if self.rehearsal_size < 1:
             raise UsageError(f"rehearsal_size is {self.rehearsal_size}; it must be at least 1.")
+        self._check_folds_by()
         self._check_threshold()
         self._check_unsure_share()
         if self.conflict_filter and self.method not in _FILTERED:
             raise UsageError(
-                f"The conflict filter compares labels that come from answers, and {self.method} has none. "
-                f"Use it with one of: {', '.join(_FILTERED)}."
+                f"The conflict filter compares labels that come from answers and stand on the right answer; "
+                f"{self.method} has none. Use it with one of: {', '.join(_FILTERED)}."
             )
 
     @property
     def tunes(self) -> bool:
         """Whether models have to be tuned to build the data."""
-        return self.method == "sure-crossfit" or self.conflict_filter
+        return self.method in _FOLDED or self.conflict_filter
+
+    @property
+    def partitions(self) -> tuple[str, ...]:
+        """What stays together in a fold, once for each partition."""
+        named = QUESTION if self.folds_by is None else self.folds_by
+        return tuple(name.strip() for name in named.split(","))
 
     @property
     def share(self) -> float | None:
@@ -98,12 +121,30 @@ class BuildSettings:
         """The settings as plain data."""
         return asdict(self)
 
+    def _check_folds_by(self) -> None:
+        if self.folds_by is None:
+            return
+        if self.method not in _FOLDED:
+            raise UsageError(f"{self.method} has no folds, so folds_by means nothing to it: leave it.")
+        names = self.partitions
+        if not all(map(_PARTITION.fullmatch, names)) or len(set(names)) < len(names):
+            raise UsageError(
+                f"folds_by is {self.folds_by!r}. Give {QUESTION!r} or a key of the metadata that begins with "
+                "a letter and can be a folder, or several different ones with commas between."
+            )
+        if self.method == "sure-crossfit" and len(names) > 1:
+            raise UsageError(
+                f"folds_by is {self.folds_by!r}, but sure-crossfit gives a question one label, and two "
+                "partitions may give it two. Name one of them, or use sure-own, which labels answers."
+            )
+
     def _check_threshold(self) -> None:
         if self.threshold is None:
             return
-        if self.method in ("unsupervised", "vanilla"):
+        if self.method in _WITHOUT_THRESHOLD:
             raise UsageError(
-                f"{self.method} judges no answers, so a threshold means nothing to it: leave it."
+                f"{self.method} {_WITHOUT_THRESHOLD[self.method]}, so a threshold means nothing to it: leave "
+                "it."
             )
         if not 0 < self.threshold <= 1:
             raise UsageError(

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from levelhead.honesty._build_folder import REHEARSAL
+from levelhead.honesty._build_folder import REHEARSAL, OwnCounts
+from levelhead.honesty._build_own import judge_own_answers
 from levelhead.honesty._build_settings import BuildSettings
 from levelhead.honesty._conflict import (
     by_certainty,
@@ -22,6 +23,7 @@ from levelhead.honesty._labels import (
     FAILED,
     Dropped,
     Labelled,
+    OwnAnswer,
     label_by_answer,
     label_by_entropy,
     require_both_labels,
@@ -40,12 +42,14 @@ class Selection:
         kept: Those that are taught so far.
         dropped: Those that are not, and why.
         crossfit: `sure-crossfit`: how the labels of tuned models differ from those of the base.
+        own_answers: `sure-own`: how the tuned models answered, by partition.
         static_conflicts: Conflict filter: unsure questions nearly the same as a sure one.
     """
 
     kept: list[Labelled] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
     crossfit: dict[str, Any] | None = None
+    own_answers: dict[str, OwnCounts] | None = None
     static_conflicts: int | None = None
 
     def keep(self, kept: list[Labelled], dropped: Sequence[Dropped]) -> None:
@@ -91,6 +95,7 @@ def _label(
     selection: Selection, usable: Sequence[ProbeRow], settings: BuildSettings, workshop: Workshop, out: Path
 ) -> None:
     answerable = [row for row in usable if row.answers is not None]
+    wrong: Mapping[str, tuple[OwnAnswer, ...]] = {}
     match settings.method:
         case "unsupervised":
             labels = label_by_entropy(
@@ -101,15 +106,29 @@ def _label(
                 seed=settings.seed,
             )
         case "sure-crossfit":
-            found = crossfit(answerable, out, workshop, folds=settings.folds, seed=settings.seed)
+            [found] = _fold_answers(answerable, settings, workshop, out).values()
             labels = _judge_crossfit(selection, answerable, found, settings)
+        case "sure-own":
+            answers = _fold_answers(answerable, settings, workshop, out)
+            own = judge_own_answers(answerable, answers, settings.rule)
+            labels, wrong, selection.own_answers = own.sure, own.wrong, own.counts
         case _:
             labels = label_by_answer(answerable, rule=settings.rule, threshold=settings.threshold)
     failed = [row for row in answerable if row.id not in labels]
     without = {row.id for row in failed}
     # What has no answer is unsure by every policy.
-    kept = [Labelled(row, labels.get(row.id, False)) for row in usable if row.id not in without]
+    kept = [
+        Labelled(row, labels.get(row.id, False), wrong.get(row.id)) for row in usable if row.id not in without
+    ]
     selection.keep(kept, [Dropped(row, FAILED) for row in failed])
+
+
+def _fold_answers(
+    rows: Sequence[ProbeRow], settings: BuildSettings, workshop: Workshop, out: Path
+) -> dict[str, Mapping[str, ProbeRow]]:
+    return crossfit(
+        rows, out, workshop, folds=settings.folds, seed=settings.seed, partitions=settings.partitions
+    )
 
 
 def _judge_crossfit(

@@ -39,21 +39,44 @@ _NEEDS_SAMPLES = "Probe again with sampled answers, such as: levelhead honesty p
 
 
 @dataclass(frozen=True, slots=True)
+class OwnAnswer:
+    """A wrong answer that a model gave, to be read and called unsure.
+
+    Attributes:
+        text: The answer, or the letter of an option.
+        suffix: What the id of its dialogue has behind that of the question.
+    """
+
+    text: str
+    suffix: str
+
+
+@dataclass(frozen=True, slots=True)
 class Labelled:
     """A question and its label.
 
     Attributes:
         row: What the untuned model knows of it.
         sure: Whether it counts as known; None where no label is needed.
+        own: `sure-own`: wrong answers that are called unsure in place of the right one; None where the right
+            answer bears the label.
     """
 
     row: ProbeRow
     sure: bool | None
+    own: tuple[OwnAnswer, ...] | None = None
 
     @property
     def answerable(self) -> bool:
         """Whether the question has an answer."""
         return self.row.answers is not None
+
+    @property
+    def verdicts(self) -> tuple[bool, ...]:
+        """The verdicts that the question teaches, each on one answer: True for sure."""
+        if self.own is None:
+            return () if self.sure is None else (self.sure,)
+        return (True,) * bool(self.sure) + (False,) * len(self.own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,13 +215,19 @@ def require_both_labels(labelled: Sequence[Labelled], *, after: str) -> None:
         after: Where they stand in the build, for the message, as in "after labelling".
 
     Raises:
-        UsageError: If all are sure, all are unsure or there is none.
+        UsageError: If all are sure, all are unsure or there is none, or no unsure one has an answer to judge.
     """
-    sure = sum(one.sure is True for one in labelled)
     if not labelled:
         raise UsageError(f"No question is left {after}, so there is nothing to teach. Probe more questions.")
-    if 0 < sure < len(labelled):
+    if {verdict for one in labelled for verdict in one.verdicts} == {True, False}:
         return
+    sure = sum(one.sure is True for one in labelled)
+    if 0 < sure < len(labelled):
+        raise UsageError(
+            f"None of the {len(labelled) - sure:,} unsure questions has a wrong answer to judge {after}: the "
+            "tuned models answered them with nothing, so a model would learn to say always that it is sure. "
+            "Look at the probes in the folds, tune longer (--epochs), or use --method sure-crossfit."
+        )
     label, kind, way = ("sure", "harder", "higher") if sure else ("unsure", "easier", "lower")
     raise UsageError(
         f"All {len(labelled):,} questions are {label} {after}: a model would learn to say so always. Give "

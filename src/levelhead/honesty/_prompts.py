@@ -25,6 +25,8 @@ STYLES: tuple[Style, ...] = get_args(Style)
 SURE_QUESTION = "Are you sure you accurately answered the question based on your internal knowledge?"
 """The protocol string of R-Tuning (section 3.2 of the paper)."""
 SURE, UNSURE = "I am sure.", "I am unsure."
+ANSWER_TURN = 1
+"""Where the answer stands among the turns of a dialogue."""
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _CHAT_INSTRUCTIONS = {False: "Answer with a few words.", True: "Answer with the letter of the right option."}
 

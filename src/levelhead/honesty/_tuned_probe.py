@@ -1,7 +1,7 @@
 """What would a model say after tuning? Tune a plain model on some questions and probe others with it.
 
-The folds of `sure-crossfit` and the rehearsal of the conflict filter are both this. Both steps keep what they
-did in their folder, so a build that was killed goes on.
+The folds of `sure-crossfit` and `sure-own`, and the rehearsal of the conflict filter, are this. Both steps
+keep what they did in their folder, so a build that was killed goes on.
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ def probe_after_tuning(
         LevelheadError: If tuning or probing fails, or the probe leaves out a question.
     """
     if workshop.probe is None:
-        raise UsageError("sure-crossfit and the conflict filter ask tuned models: give build a probe_model.")
+        raise UsageError(
+            "sure-crossfit, sure-own and the conflict filter ask tuned models: give build a probe_model."
+        )
     lessons = [
         dialogue_of(Labelled(row, None), "vanilla", workshop.form, workshop.seed)
         for row in taught
