@@ -26,6 +26,7 @@ class MethodName(StrEnum):
 
     SURE = "sure"
     SURE_CROSSFIT = "sure-crossfit"
+    SURE_OWN = "sure-own"
     REPLACE = "replace"
     UNSUPERVISED = "unsupervised"
     VANILLA = "vanilla"
@@ -50,6 +51,14 @@ class TiesName(StrEnum):
 
     TOGETHER = "together"
     RANDOM = "random"
+
+
+class DeviceName(StrEnum):
+    """Where training runs."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
 
 
 class StaticName(StrEnum):
@@ -84,7 +93,18 @@ def build_data(
     equal_tasks: Annotated[
         bool, typer.Option("--equal-tasks", help="Bring every task to the size of the smallest.")
     ] = False,
-    folds: Annotated[int, typer.Option("--folds", min=2, help="sure-crossfit: how many folds.")] = 2,
+    folds: Annotated[
+        int, typer.Option("--folds", min=2, help="sure-crossfit, sure-own: how many folds.")
+    ] = 2,
+    folds_by: Annotated[
+        str | None,
+        typer.Option(
+            "--folds-by",
+            metavar="KEY",
+            help="What stays together in a fold: question, or a metadata key such as relation. sure-own "
+            "takes several: question,relation. [default: question]",
+        ),
+    ] = None,
     conflict_filter: Annotated[
         bool, typer.Option("--conflict-filter", help="Drop questions whose labels conflict (CRaFT).")
     ] = False,
@@ -128,6 +148,7 @@ def build_data(
         unsure_share=unsure_share,
         equal_tasks=equal_tasks,
         folds=folds,
+        folds_by=folds_by,
         conflict_filter=conflict_filter,
         static_conflicts=static_conflicts.value,
         drop_unchanged=drop_unchanged,
@@ -155,7 +176,7 @@ def build_data(
             say=lambda sentence: typer.echo(sentence, err=True),
         )
     facts = report.facts
-    typer.echo(f"\nOne dialogue, with the tokens in the loss marked:\n\n{report.example}\n")
+    typer.echo(f"\nWhat is learned, with the tokens in the loss marked:\n\n{report.example}\n")
     typer.echo(
         f"{facts.loss.in_loss:,} of {facts.loss.tokens:,} tokens are in the loss "
         f"({facts.loss.in_loss / facts.loss.tokens:.1%})."
@@ -166,6 +187,13 @@ def build_data(
             f"{task}: {counts.questions:,} questions, {counts.sure:,} sure, {counts.unsure:,} unsure, "
             f"{counts.unlabelled:,} without a label; dropped: {dropped}"
         )
+    if facts.own_answers is not None:
+        for partition, own in facts.own_answers.partitions.items():
+            typer.echo(
+                f"own answers, folds by {partition}: {own.right:,} right, {own.wrong:,} wrong ({own.empty:,} "
+                f"empty, {own.repeated:,} given before), {own.failed:,} failed"
+            )
+        typer.echo(f"{facts.own_answers.quoted:,} dialogues quote a wrong answer.")
     typer.echo("\nHow far the labels can be trusted:")
     for name, value in label_noise_table(report.noise):
         typer.echo(f"  {name:<58} {value}")
@@ -208,6 +236,10 @@ def tune_model(
         int | None, typer.Option("--held-out-limit", min=1, help="Ask only so many of them.")
     ] = 200,
     seed: honesty_options.Seed = 0,
+    device: Annotated[
+        DeviceName, typer.Option("--device", help="Where to train: auto takes the best that is there.")
+    ] = DeviceName.AUTO,
+    threads: options.Threads = None,
 ) -> None:
     """Tune a model on built data; write an adapter with its card. Started again, it goes on."""
     from levelhead.honesty import Asking, PromptFormat, held_out_evaluation
@@ -236,7 +268,16 @@ def tune_model(
         _require_apart(dialogues, slice_of_questions)
         evaluate = held_out_evaluation(slice_of_questions, asking)
     with interruptible(out):
-        report = tune(model, dialogues, out, settings, evaluate=evaluate, facts=facts)
+        report = tune(
+            model,
+            dialogues,
+            out,
+            settings,
+            evaluate=evaluate,
+            facts=facts,
+            device=device.value,
+            threads=threads,
+        )
     if report.left_out:
         typer.echo(f"{len(report.left_out):,} dialogues were too long and left out: {report.left_out[0]} ...")
     for epoch, numbers in report.evaluations.items():
