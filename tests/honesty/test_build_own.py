@@ -132,6 +132,22 @@ def test_tuned_models_decide_and_not_the_base(tmp_path: Path, fake: FakeWorkshop
     }
 
 
+def test_the_rule_and_the_number_of_folds_are_those_of_the_settings(
+    tmp_path: Path, fake: FakeWorkshop
+) -> None:
+    fake.answer = lambda example: probe_row(example.id, correct=True, correct_paper=example.id[0] == "k")
+    facts = made(tmp_path, mixed_rows(3, 3), fake, rule="paper", folds=3).facts
+    assert len(fake.tuned) == 3
+    assert facts.own_answers is not None
+    assert (facts.own_answers.partitions["question"].right, facts.own_answers.quoted) == (3, 3)
+
+
+def test_spaces_around_the_names_of_partitions_mean_nothing() -> None:
+    assert BuildSettings(method="sure-own").partitions == ("question",)
+    named = BuildSettings(method="sure-own", folds_by="question, relation ")
+    assert named.partitions == ("question", "relation")
+
+
 def test_a_question_without_an_answer_is_refused_and_unsure_and_never_asked_of_a_fold(
     tmp_path: Path, fake: FakeWorkshop
 ) -> None:
