@@ -204,6 +204,15 @@ def test_a_run_that_was_killed_goes_on_bit_for_bit(
     assert one.read_bytes() == two.read_bytes()
 
 
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_pictures_come_in_the_precision_of_the_weights(
+    method: Any, llava_folder: Path, lessons: list[Dialogue], tmp_path: Path
+) -> None:
+    settings = replace(OVERFIT, epochs=10, method=method, dtype="bfloat16")
+    report = tune(f"hf:{llava_folder}", lessons, tmp_path / "out", settings, progress="off")
+    assert report.losses[-1] < 0.5 * report.losses[0]
+
+
 def test_a_dialogue_too_long_with_its_picture_is_left_out(
     llava_folder: Path, lessons: list[Dialogue], tmp_path: Path
 ) -> None:

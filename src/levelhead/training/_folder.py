@@ -35,6 +35,7 @@ class TuningFolder:
     Args:
         path: The folder; made if it is not there.
         identity: What is tuned, on what and how, as plain data.
+        on_cpu: Whether the processes of a launcher compute, and talk, without GPU.
 
     Attributes:
         path: The folder.
@@ -45,9 +46,9 @@ class TuningFolder:
             cannot be written.
     """
 
-    def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, identity: Mapping[str, Any], *, on_cpu: bool) -> None:
         self.path, self.checkpoints = path, path / _CHECKPOINTS
-        self._identity, self._held = identity, ExitStack()
+        self._identity, self._on_cpu, self._held = identity, on_cpu, ExitStack()
         if _is_first_process():
             _make(path)
             with ExitStack() as held:
@@ -56,7 +57,7 @@ class TuningFolder:
                     write_whole(path / TUNING_FILE, [json_text(identity, indent=2), "\n"])
                 self._check(_read(path / TUNING_FILE))
                 self._held = held.pop_all()
-        _wait_for_all()
+        self._wait_for_all()
 
     def __enter__(self) -> Self:
         return self
@@ -81,8 +82,15 @@ class TuningFolder:
             whole = {**self._identity, "command": command, "report": report.to_json()}
             write_whole(self.path / TUNING_FILE, [json_text(whole, indent=2), "\n"])
             shutil.rmtree(self.checkpoints, ignore_errors=True)
-        _wait_for_all()
+        self._wait_for_all()
         return self.report() or report
+
+    def _wait_for_all(self) -> None:
+        """Under a launcher, wait until every process has come here."""
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            from accelerate import PartialState  # type: ignore[import-untyped]
+
+            PartialState(cpu=self._on_cpu).wait_for_everyone()
 
     def _check(self, earlier: Mapping[str, Any]) -> None:
         keys = [key for key in dict.fromkeys([*self._identity, *earlier]) if key not in ("command", "report")]
@@ -122,11 +130,3 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _is_first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
-
-
-def _wait_for_all() -> None:
-    """Under a launcher, wait until every process has come here."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        from accelerate import PartialState  # type: ignore[import-untyped]
-
-        PartialState().wait_for_everyone()

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch.utils.data import Sampler
 from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
@@ -84,6 +85,7 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]
     def __init__(self, plan: Plan, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._lengths = plan.lengths
+        self._dtype = getattr(torch, plan.checkpoint.dtype)
         self._wrapped = plan.settings.method == "lora"
         # On CUDA, TRL's own kernel skips what is not in the loss, and wants less memory.
         fused = self.args.device.type == "cuda" and not plan.settings.label_smoothing
@@ -93,6 +95,7 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
+        inputs = {name: x.to(self._dtype) if x.is_floating_point() else x for name, x in inputs.items()}
         if self._loss is None:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         # The tokens were counted over all processes, and their gradients are averaged.

@@ -61,7 +61,8 @@ def tune(
     """
     require_tune_extra()
     plan = make_plan(base, dialogues, settings or TuningSettings(), device, threads)
-    with TuningFolder(out, identity(plan, facts or {})) as folder:
+    on_cpu = plan.checkpoint.device == "cpu"
+    with TuningFolder(out, identity(plan, facts or {}), on_cpu=on_cpu) as folder:
         if (finished := folder.report()) is not None:
             return finished
         from levelhead.training._trainer import train
