@@ -19,7 +19,7 @@ from levelhead.honesty._numbers_scores import (
     SCORES,
     ScoreName,
     check_threshold,
-    clusters,
+    clusters_of,
     is_answered,
     metrics_of,
     score_of,
@@ -245,7 +245,7 @@ def _against_base(graded: Sequence[_Pair], threshold: float) -> Numbers:
 
 def _clusters(pairs: Sequence[_Pair]) -> list[str]:
     """By the group that either run names: another system's answers may come without."""
-    return clusters([pair.a if pair.a.group is not None else pair.b for pair in pairs])
+    return clusters_of([pair.a if pair.a.group is not None else pair.b for pair in pairs])
 
 
 def _plain(estimates: dict[str, Estimate]) -> Numbers:

@@ -90,6 +90,6 @@ def metrics_of(name: ScoreName) -> Mapping[str, Metric]:
     return {**RANKING, **(CALIBRATION if name in PROBABILITIES else {})}
 
 
-def clusters(rows: Sequence[AnswerRow]) -> list[str]:
+def clusters_of(rows: Sequence[AnswerRow]) -> list[str]:
     """Which rows stand or fall together: those of a group; a row without one stands for itself."""
     return [f"row {place}" if row.group is None else f"group {row.group}" for place, row in enumerate(rows)]

@@ -7,6 +7,7 @@ rows and numbers, a template of the suite's name that renders the view, and name
 from __future__ import annotations
 
 from levelhead.report._headline import illusion_headline
+from levelhead.report._honesty_headline import honesty_headline
 from levelhead.report._page import render
 
-__all__ = ["illusion_headline", "render"]
+__all__ = ["honesty_headline", "illusion_headline", "render"]

@@ -80,6 +80,19 @@ class Figure:
             return ""
         return f"{_signed(f'{self.low:.2f}')} to {_signed(f'{self.high:.2f}')}"
 
+    @property
+    def ratio(self) -> str:
+        """A value on a scale from 0 to 1 that is read as a decimal, such as AUROC: `0.912`."""
+        return "–" if self.value is None else _signed(f"{self.value:z.3f}")
+
+    @property
+    def ratio_interval(self) -> str:
+        """Its interval: `0.901–0.923`, with `to` between where an end is negative; empty if there is none."""
+        if self.low is None or self.high is None:
+            return ""
+        between = " to " if self.low < 0 else "–"
+        return _signed(f"{self.low:z.3f}") + between + _signed(f"{self.high:z.3f}")
+
 
 def _signed(number: str) -> str:
     """With a true minus sign."""

@@ -15,30 +15,10 @@ from levelhead.report._figures import Figure
 from levelhead.report._gallery import Gallery, gallery
 from levelhead.report._headline import Headline, describe_illusion
 from levelhead.report._rows import CONDITION_NAMES, VERDICT_NAMES, Condition, IllusionRow, illusion_rows
+from levelhead.report._segments import Segment, counted
 from levelhead.running import Run
 
 _VERDICT_ORDER = tuple(VERDICT_NAMES)
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A stretch of a stacked bar.
-
-    Attributes:
-        key: Names its color: a verdict, or `correct`, `pictured`, `other` for the fates of right answers.
-        label: What it stands for.
-        start: Where it begins, a share in [0, 1].
-        share: How long it is, a share in [0, 1].
-        text: Its length in words.
-        count: How many answers it stands for, if it is a count.
-    """
-
-    key: str
-    label: str
-    start: float
-    share: float
-    text: str
-    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,20 +191,7 @@ def _tallies(rows: Sequence[IllusionRow]) -> tuple[Tally, ...]:
     counts: Counter[tuple[Condition, Verdict]] = Counter((row.condition, row.verdict) for row in rows)
     tallies = []
     for key, label in CONDITION_NAMES.items():
-        total = sum(counts[key, verdict] for verdict in _VERDICT_ORDER)
-        if total:
-            tallies.append(Tally(key, label, total, _segments(key, counts, total)))
+        of = [(verdict.value, VERDICT_NAMES[verdict], counts[key, verdict]) for verdict in _VERDICT_ORDER]
+        if segments := counted(of):
+            tallies.append(Tally(key, label, sum(segment.count for segment in segments), segments))
     return tuple(tallies)
-
-
-def _segments(
-    condition: Condition, counts: Counter[tuple[Condition, Verdict]], total: int
-) -> tuple[Segment, ...]:
-    segments, start = [], 0.0
-    for verdict in _VERDICT_ORDER:
-        count = counts[condition, verdict]
-        share = count / total
-        name = VERDICT_NAMES[verdict]
-        segments.append(Segment(verdict.value, name, start, share, Figure(share).percent, count))
-        start += share
-    return tuple(segments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -13,11 +14,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from levelhead.errors import RunFolderError
+from levelhead.report._honesty import honesty_view
 from levelhead.report._illusion import illusion_view
 from levelhead.running import Run, read_run
 
-_STYLES = ("page.css", "gallery.css")
+_STYLES = ("page.css", "gallery.css", "honesty.css")
 _SCRIPTS = ("page.js", "gallery.js")
+_SECTIONS: Mapping[str, Callable[[Run], object | None]] = {
+    "illusion": illusion_view,
+    "honesty": honesty_view,
+}
+"""By suite, in the order of the page: what makes the view of its section, or None if a run did not ask it."""
 
 
 def render(run_folder: Path) -> Path:
@@ -38,9 +45,61 @@ def render(run_folder: Path) -> Path:
             page cannot be written.
     """
     run = read_run(run_folder)
-    page = _environment().get_template("page.html.j2").render(_content(run))
-    path = run_folder / "report.html"
-    draft = run_folder / ".report.html.draft"
+    return write_page(_content(run), run_folder / "report.html")
+
+
+def _content(run: Run) -> dict[str, Any]:
+    views = {name: view_of(run) for name, view_of in _SECTIONS.items()}
+    sections = {name: view for name, view in views.items() if view is not None}
+    if not sections:
+        raise RunFolderError(
+            f"{run.path / 'summary.json'} holds no suite that can be shown (looked for: "
+            f"{', '.join(_SECTIONS)}). Run `levelhead measure MODEL` or `levelhead honesty eval MODEL` with "
+            "this folder as --out."
+        )
+    manifest = run.manifest
+    return frame(
+        sections,
+        title=manifest.model.name,
+        date=_day(manifest.finished or manifest.created),
+        facts=manifest.model_dump(mode="json", by_alias=True),
+    )
+
+
+def frame(
+    sections: Mapping[str, object], *, title: str, date: str, facts: Mapping[str, object]
+) -> dict[str, Any]:
+    """What the page's template needs.
+
+    Args:
+        sections: By the name of its template, the view that it renders.
+        title: The model, or what else the page is about.
+        date: When it was made, in words.
+        facts: Told at the foot of the page.
+    """
+    style, script = (_assets(names) for names in (_STYLES, _SCRIPTS))
+    return {
+        "sections": sections,
+        "model": title,
+        "date": date,
+        "manifest": facts,
+        "style": style,
+        "script": script,
+        "policy": (
+            f"default-src 'none'; img-src data:; style-src {_allow(style)}; script-src {_allow(script)}; "
+            "base-uri 'none'; form-action 'none'"
+        ),
+    }
+
+
+def write_page(content: Mapping[str, Any], path: Path) -> Path:
+    """Render the page and put it in its place in one step.
+
+    Raises:
+        RunFolderError: If it cannot be written.
+    """
+    page = _environment().get_template("page.html.j2").render(content)
+    draft = path.with_name(f".{path.name}.draft")
     try:
         try:
             # Half a surrogate pair in a name cannot be encoded; a question mark stands in for it.
@@ -51,29 +110,6 @@ def render(run_folder: Path) -> Path:
     except OSError as error:
         raise RunFolderError(f"{path} cannot be written: {error.strerror}.") from error
     return path
-
-
-def _content(run: Run) -> dict[str, Any]:
-    sections = {name: view for name, view in {"illusion": illusion_view(run)}.items() if view is not None}
-    if not sections:
-        raise RunFolderError(
-            f"{run.path / 'summary.json'} holds no suite that can be shown (looked for: illusion). Run "
-            "`levelhead measure MODEL --suite illusion` with this folder as --out."
-        )
-    style, script = (_assets(names) for names in (_STYLES, _SCRIPTS))
-    manifest = run.manifest
-    return {
-        "sections": sections,
-        "model": manifest.model.name,
-        "date": _day(manifest.finished or manifest.created),
-        "manifest": manifest.model_dump(mode="json", by_alias=True),
-        "style": style,
-        "script": script,
-        "policy": (
-            f"default-src 'none'; img-src data:; style-src {_allow(style)}; script-src {_allow(script)}; "
-            "base-uri 'none'; form-action 'none'"
-        ),
-    }
 
 
 def _environment() -> Environment:
