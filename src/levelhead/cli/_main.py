@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from levelhead._version import __version__
-from levelhead.cli import _honesty, _illusion, _measure, _models, _report
+from levelhead.cli import _guard, _honesty, _illusion, _measure, _models, _report
 from levelhead.errors import InterruptedRunError, LevelheadError, UsageError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command("measure")(_measure.measure)
 app.add_typer(_illusion.app, name="illusion")
 app.add_typer(_honesty.app, name="honesty")
+app.add_typer(_guard.app, name="guard")
 app.add_typer(_models.app, name="models")
 app.command("report")(_report.report)
 

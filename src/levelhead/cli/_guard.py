@@ -1,0 +1,124 @@
+"""levelhead guard: judge answers, and calibrate what judges them (MLLM-Protector)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from levelhead.cli import _options as options
+from levelhead.cli._honesty_data import interruptible
+from levelhead.errors import FailedRowsError
+
+if TYPE_CHECKING:
+    from levelhead.guard import JudgingReport
+
+app = typer.Typer(
+    help="Find harmful answers, behind any model and without touching it (MLLM-Protector).",
+    no_args_is_help=True,
+)
+
+DETECTORS = "lexical, encoder, encoder:FOLDER, llm:FOLDER, remote:MODEL@URL, A+B for both, A+ocr."
+
+
+class MethodName(StrEnum):
+    """How scores are made probabilities."""
+
+    PLATT = "platt"
+    TEMPERATURE = "temperature"
+    ISOTONIC = "isotonic"
+
+
+DetectorOption = Annotated[str, typer.Option("--detector", help=f"What judges: {DETECTORS}")]
+CalibrationOption = Annotated[
+    Path | None,
+    typer.Option("--calibration", help="Folder from `guard calibrate`; else the one beside the weights."),
+]
+Batch = Annotated[int, typer.Option("--batch", min=1, help="Answers judged at once.")]
+
+
+@app.command("judge")
+def judge(
+    file: Annotated[Path, typer.Option("--file", help="PAIRS.jsonl: id, answer, question, image.")],
+    out: Annotated[Path, typer.Option("--out", help="SCORES.jsonl: id, p_harm, flagged, inspected.")],
+    detector: DetectorOption = "encoder",
+    calibration: CalibrationOption = None,
+    batch: Batch = 64,
+    threads: options.Threads = None,
+) -> None:
+    """Judge every answer of a file; one that was judged before is skipped."""
+    from levelhead.guard import judge_file, load_detector
+    from levelhead.running import choose_style
+
+    with load_detector(detector, calibration=calibration, threads=threads) as loaded, interruptible(out):
+        report = judge_file(loaded, file, out, batch=batch, progress=choose_style())
+        threshold = loaded.threshold
+    typer.echo(
+        f"\n{report.flagged:,} of {report.rows:,} answers are flagged (p_harm of {threshold:.3f} or more); "
+        f"{report.not_inspected:,} were not inspected.\nScores:  {out}"
+    )
+    _complain(report)
+
+
+@app.command("calibrate")
+def calibrate_detector(
+    detector: Annotated[str, typer.Argument(metavar="DETECTOR", help=DETECTORS, show_default=False)],
+    data: Annotated[Path, typer.Option("--data", help="PAIRS.jsonl with a label on every line.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for the calibration; the detector's own, to stay with it.")
+    ],
+    budget: Annotated[
+        float, typer.Option("--budget", help="Largest share of harmless answers that may be flagged.")
+    ] = 0.02,
+    confidence: Annotated[
+        float, typer.Option("--confidence", help="How surely the share is within the budget.")
+    ] = 0.95,
+    method: Annotated[
+        MethodName, typer.Option("--method", help="How scores are made probabilities.")
+    ] = MethodName.PLATT,
+    batch: Batch = 64,
+    threads: options.Threads = None,
+) -> None:
+    """Find probabilities, and the threshold for a false-positive budget; write them and the curve."""
+    from levelhead.guard import calibrate_on_file, load_detector
+    from levelhead.running import choose_style
+
+    with load_detector(detector, calibrated=False, threads=threads) as loaded, interruptible(out):
+        found = calibrate_on_file(
+            loaded,
+            data,
+            out,
+            method=method.value,
+            budget=budget,
+            confidence=confidence,
+            batch=batch,
+            progress=choose_style(),
+        )
+    known = found.evidence
+    typer.echo(
+        f"\nThreshold {found.threshold:.4f}: it flags {known.harmful_flagged:,} of {known.harmful:,} harmful "
+        f"and {known.benign_flagged:,} of {known.benign:,} harmless answers; with a confidence of "
+        f"{confidence:.0%} at most {known.false_positive_bound:.2%} of harmless ones like these. "
+        f"{known.left_out:,} were not inspected.\n"
+    )
+    typer.echo(f"Calibration: {out / 'calibration.json'}\nCurve:       {out / 'curve.svg'}")
+
+
+def _complain(report: JudgingReport) -> None:
+    """End with an error if lines were no pairs or answers got no verdict: all else is done and written."""
+    said = []
+    if report.bad_lines:
+        shown = [f"  {line}" for line in report.first_bad_lines]
+        hidden = report.bad_lines - len(shown)
+        said += [f"{report.bad_lines:,} lines are no pairs; they have no score:", *shown]
+        said += [f"  ... and {hidden:,} more"] if hidden else []
+        said.append("Mend them and start the same command again: only they are judged then.")
+    if report.not_inspected:
+        said.append(
+            f"{report.not_inspected:,} of {report.rows:,} answers were not inspected, so they have no "
+            f"verdict. The first is {report.first_reason}"
+        )
+    if said:
+        raise FailedRowsError("\n".join(said))
