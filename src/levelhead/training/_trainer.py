@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils.data import Sampler
 from transformers import PrinterCallback
+from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import SFTConfig, SFTTrainer
 
+from levelhead.errors import UsageError
 from levelhead.running import ProgressStyle, json_text, show_progress, write_whole
 from levelhead.training._callbacks import Evaluations, Progress
 from levelhead.training._card import public_name
@@ -50,6 +52,7 @@ def train(
         style: How progress is shown.
 
     Raises:
+        UsageError: If there is to be an evaluation and no process holds the whole model.
         ModelError: If the loss is no finite number any more.
     """
     start = time.monotonic()
@@ -58,6 +61,11 @@ def train(
         trainer = _make_trainer(plan, folder)
         evaluations: dict[str, Any] = {}
         if evaluate is not None:
+            if trainer.is_fsdp_enabled or is_deepspeed_zero3_enabled():
+                raise UsageError(
+                    "The weights are spread over the processes (FSDP or ZeRO-3), so the model cannot be asked "
+                    "after an epoch. Leave the evaluation out and evaluate the finished model."
+                )
             asking = Evaluations(evaluate, plan.checkpoint, folder / "evaluations.json")
             trainer.add_callback(asking)
             evaluations = asking.found
