@@ -63,8 +63,8 @@ def train(
         if evaluate is not None:
             if trainer.is_fsdp_enabled or is_deepspeed_zero3_enabled():
                 raise UsageError(
-                    "The weights are spread over the processes (FSDP or ZeRO-3), so the model cannot be asked "
-                    "after an epoch. Leave the evaluation out and evaluate the finished model."
+                    "The weights are spread over the processes (FSDP or ZeRO-3), so the model cannot be "
+                    "asked after an epoch. Leave the evaluation out and evaluate the finished model."
                 )
             asking = Evaluations(evaluate, plan.checkpoint, folder / "evaluations.json")
             trainer.add_callback(asking)
