@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -147,4 +148,4 @@ def _samples(texts: list[str], said: str, gold: str) -> SampleFacts:
 
 
 def _squeezed(value: float) -> float:
-    return 1 / (1 + 2.718281828**-value)
+    return 1 / (1 + math.exp(-value))
