@@ -38,6 +38,13 @@ class TuningMethodName(StrEnum):
     FULL = "full"
 
 
+class TuningDTypeName(StrEnum):
+    """Precision of the weights in training."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
 class SchedulerName(StrEnum):
     """How the learning rate falls."""
 

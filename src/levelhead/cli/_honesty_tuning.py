@@ -236,6 +236,9 @@ def tune_model(
         int | None, typer.Option("--held-out-limit", min=1, help="Ask only so many of them.")
     ] = 200,
     seed: honesty_options.Seed = 0,
+    dtype: Annotated[
+        honesty_options.TuningDTypeName, typer.Option("--dtype", help="Precision of the weights in training.")
+    ] = honesty_options.TuningDTypeName.FLOAT32,
     device: Annotated[
         DeviceName, typer.Option("--device", help="Where to train: auto takes the best that is there.")
     ] = DeviceName.AUTO,
@@ -260,6 +263,7 @@ def tune_model(
         checkpointing=checkpointing,
         save_steps=save_steps,
         seed=seed,
+        dtype=dtype.value,
     )
     evaluate = None
     if held_out:

@@ -18,6 +18,7 @@ _FORMS = (
         ("torch", "transformers", "gguf"),
     ),
     ("hf:FOLDER or hf:OWNER/NAME", "a transformers checkpoint, text or vision", ("torch", "transformers")),
+    ("hf:BASE+ADAPTER", "with a low-rank adapter; BASE may be embedded", ("torch", "transformers")),
     ("openai:MODEL@http://HOST/v1", "any OpenAI-compatible server; key in OPENAI_API_KEY", ("openai",)),
     ("NAME+ocr", "eyes that read text, for a text-only model", ("rapidocr", "onnxruntime")),
 )
