@@ -32,6 +32,8 @@ SEEDS = {
     "unsupervised": (0,),
 }
 TUNING = ("--epochs", "1", "--learning-rate", "5e-4", "--rank", "16", "--batch-size", "16")
+CROSSFITTED = {"sure-crossfit", "sure-own"}
+"""Methods that tune models on the way to their data."""
 WITHOUT_TAIL = {"vanilla", "replace"}
 """Methods that never teach a model to say how sure it is."""
 
@@ -79,7 +81,7 @@ def steps(data: Path, work: Path) -> Iterator[Step]:
     # The first seed of every method comes first, so that a table is whole before its intervals are narrow.
     for method, seed in sorted(methods, key=lambda one: one[1]):
         if seed == 0:
-            on_the_way = TUNING if method == "sure-crossfit" else ()
+            on_the_way = TUNING if method in CROSSFITTED else ()
             yield step(
                 f"data/{method}",
                 *("build", str(work / "probe"), "--method", method, "--style", "completion", *on_the_way),
