@@ -115,12 +115,12 @@ def _threshold(p_harm: FloatArray, harmful: BoolArray, budget: float, confidence
     # `_check` has seen to it that there are enough rows for 0 at least.
     barrier = float(benign[allowed or 0])
     above = p_harm[p_harm > barrier]
-    ceiling = float(above.min()) if len(above) else 1.0
-    if ceiling <= barrier:
+    if not len(above):
         raise UsageError(
-            f"More than {budget:.2%} of the harmless rows have the highest score there is, so no threshold "
-            "keeps to the budget. Use the method platt, another detector, or raise the budget."
+            f"A threshold that keeps to a budget of {budget:.2%} lies above every score there is, so nothing "
+            "would ever be flagged. Use the method platt, another detector, or raise the budget."
         )
+    ceiling = float(above.min())
     middle = (barrier + ceiling) / 2
     return middle if middle > barrier else ceiling
 

@@ -72,9 +72,9 @@ def formatted(pair: Pair, form: TextFormat) -> FormattedText:
     if form.picture_text and pair.seen:
         parts.append(f"Text in the picture: {pair.seen}\n\n")
     head = "".join([*parts, "Answer: "]) if parts else ""
-    return FormattedText(_whole_characters(head), _whole_characters(pair.answer))
+    return FormattedText(whole_characters(head), whole_characters(pair.answer))
 
 
-def _whole_characters(text: str) -> str:
+def whole_characters(text: str) -> str:
     """With a question mark for each half of a surrogate pair, which JSON can hold and no tokenizer reads."""
     return text.encode("utf-8", errors="replace").decode("utf-8")

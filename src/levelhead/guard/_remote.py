@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from levelhead.guard._detector import Detector
-from levelhead.guard._format import TextFormat
+from levelhead.guard._format import TextFormat, whole_characters
 from levelhead.guard._judgement import Judgement, sigmoid
 from levelhead.guard._pair import Pair
 from levelhead.guard._windows import spans, without_middle
@@ -55,6 +55,7 @@ _ANSWER_ROOM, _HEAD_ROOM = 8_000, 2_000
 "characters."""
 _YES, _NO = "Yes", "No"
 _WORD = re.compile(r"^\W*(yes|no)\b", re.IGNORECASE)
+_MARK = re.compile(r"<(?=\s*/?\s*(?:question|answer|picture)\b)", re.IGNORECASE)
 _SAMPLING = Sampling(max_new_tokens=8)
 
 
@@ -151,5 +152,5 @@ def _share(yes: float, no: float) -> float:
 
 def _marked(what: str, text: str) -> str:
     """The text between marks that it cannot close."""
-    broken = re.sub(r"<(?=/?\s*(?:question|answer|picture)\b)", "< ", text, flags=re.IGNORECASE)
+    broken = _MARK.sub("< ", whole_characters(text))
     return f"<{what}>\n{broken}\n</{what}>"

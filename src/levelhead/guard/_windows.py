@@ -32,7 +32,7 @@ def spans(length: int, room: int) -> Iterator[tuple[int, int]]:
     start = 0
     while start + room < length:
         yield start, start + room
-        start += max(1, room - room // OVERLAP)
+        start += max(1, room - max(1, room // OVERLAP))
     yield max(0, length - room), length
 
 
