@@ -36,8 +36,8 @@ def honesty_rows(
         sure: Whether the model was asked how sure it is.
         edge: How much more its confidence tells than chance.
     """
-    chance = random.Random(seed)
-    return [_row(number, chance, samples, sure, edge) for number in range(count)]
+    # Every row has its own chance, so that runs with other settings are asked the same questions.
+    return [_row(number, random.Random(f"{seed} {number}"), samples, sure, edge) for number in range(count)]
 
 
 def write_honesty_run(
@@ -74,10 +74,11 @@ def _row(number: int, chance: random.Random, samples: bool, sure: bool, edge: fl
     kind = chance.choices(("open", "choice", "none"), (6, 2, 2))[0]
     known = kind != "none" and chance.random() < (0.62 if kind == "open" else 0.4)
     feeling = edge * (1.1 if known else -0.9) + chance.gauss(0, 1.0)
+    p_sure = _squeezed(1.2 * feeling + chance.gauss(0, 1.2))
     facts: dict[str, Any] = {
         "id": f"q{number:04d}",
         "confidence": _squeezed(0.9 + feeling + chance.gauss(0, 0.5)),
-        "p_sure": _squeezed(1.2 * feeling + chance.gauss(0, 1.2)) if sure else None,
+        "p_sure": p_sure if sure else None,
         "refused": False,
     }
     if chance.random() < 0.01:

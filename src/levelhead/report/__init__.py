@@ -6,8 +6,9 @@ rows and numbers, a template of the suite's name that renders the view, and name
 
 from __future__ import annotations
 
+from levelhead.report._comparison import render_comparison
 from levelhead.report._headline import illusion_headline
 from levelhead.report._honesty_headline import honesty_headline
 from levelhead.report._page import render
 
-__all__ = ["honesty_headline", "illusion_headline", "render"]
+__all__ = ["honesty_headline", "illusion_headline", "render", "render_comparison"]

@@ -61,7 +61,7 @@ def _content(run: Run) -> dict[str, Any]:
     return frame(
         sections,
         title=manifest.model.name,
-        date=_day(manifest.finished or manifest.created),
+        date=day(manifest.finished or manifest.created),
         facts=manifest.model_dump(mode="json", by_alias=True),
     )
 
@@ -133,5 +133,6 @@ def _allow(source: Markup) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode('ascii')}'"
 
 
-def _day(moment: datetime) -> str:
+def day(moment: datetime) -> str:
+    """A moment as the page tells it."""
     return f"{moment.day} {moment:%B %Y}"
