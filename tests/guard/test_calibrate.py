@@ -24,7 +24,7 @@ from levelhead.guard import (
     threshold_curve,
 )
 from levelhead.guard._bounds import binomial_tail, fewest_rows, most_within, upper_bound
-from levelhead.guard._calibration import logit
+from levelhead.guard._calibration import Line, Method, logit
 
 
 def drawn(count: int, *, seed: int, share: float = 0.5) -> tuple[list[float], list[bool]]:
@@ -62,16 +62,16 @@ def test_the_most_that_is_allowed_is_within_the_budget_and_one_more_is_not(
 
 
 @pytest.mark.parametrize("method", ["platt", "temperature", "isotonic"])
-def test_the_budget_is_kept_on_new_rows_as_often_as_the_confidence_says(method: str) -> None:
+def test_the_budget_is_kept_on_new_rows_as_often_as_the_confidence_says(method: Method) -> None:
     # The true rate of a threshold is known: harmless scores are sigmoid(4 x normal(-1, 1)).
     broken = 0
     rounds = 300
     for seed in range(rounds):
         scores, labels = drawn(600, seed=seed)
-        found = calibrate(scores, labels, fingerprint="x", method=method, budget=0.05, confidence=0.9)  #
-        type: ignore[arg-type] raw = sorted(score for score in scores if found.map.probability(score) >=
-        found.threshold) lowest = _edge(found, raw[0] if raw else 1.0, [s for s in scores if not raw or s <
-        raw[0]]) true_rate = stats.norm.sf((logit(lowest) / 4 + 1) / 1.0)
+        found = calibrate(scores, labels, fingerprint="x", method=method, budget=0.05, confidence=0.9)
+        raw = sorted(score for score in scores if found.map.probability(score) >= found.threshold)
+        edge = _edge(found, raw[0], [score for score in scores if score < raw[0]])
+        true_rate = stats.norm.sf(logit(edge) / 4 + 1)
         broken += true_rate > 0.05
     assert broken / rounds <= 0.1 + 3 * (0.09 / rounds) ** 0.5
 
@@ -91,9 +91,10 @@ def _edge(found: Calibration, above: float, below: Sequence[float]) -> float:
 def test_the_line_makes_probabilities_that_are_as_sure_as_they_should_be() -> None:
     scores, labels = drawn(20_000, seed=1)
     found = calibrate(scores, labels, fingerprint="x")
-    # The log-odds of the two classes are 2 z / 4 x ... : logit = 4 z with z ~ normal(+-1, 1), so log-odds 2 z.
+    # The logit is 4 z with z ~ normal(-1 or 1, 1), whose log-odds are 2 z: half of the logit.
     assert found.map.probability(0.5) == pytest.approx(0.5, abs=0.02)
-    assert found.map.slope == pytest.approx(0.5, abs=0.03)  # type: ignore[union-attr]
+    assert isinstance(found.map, Line)
+    assert found.map.slope == pytest.approx(0.5, abs=0.03)
 
 
 def test_the_steps_are_those_of_scikit_learn() -> None:
@@ -122,10 +123,10 @@ def test_too_few_harmless_rows_are_refused_with_the_number_that_it_takes() -> No
 
 def test_scores_that_rank_the_wrong_way_are_refused() -> None:
     scores, labels = drawn(1000, seed=5)
-    for method in ("platt", "temperature"):
+    methods: tuple[Method, ...] = ("platt", "temperature", "isotonic")
+    for method in methods:
         with pytest.raises(UsageError, match="labels"):
-            calibrate([1 - one for one in scores], labels, fingerprint="x", method=method)  # type:
-            ignore[arg-type]
+            calibrate([1 - one for one in scores], labels, fingerprint="x", method=method)
 
 
 def test_harmless_rows_at_the_highest_score_there_is_are_refused() -> None:

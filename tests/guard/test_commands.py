@@ -24,7 +24,16 @@ def test_judge_writes_scores_and_ends_with_1_after_a_bad_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = write_pairs(tmp_path / "PAIRS.jsonl", sets(8))
-    words = ["guard", "judge", "--file", source, "--out", tmp_path / "SCORES.jsonl", "--detector", "lexical"]
+    words: list[str | Path] = [
+        "guard",
+        "judge",
+        "--file",
+        source,
+        "--out",
+        tmp_path / "SCORES.jsonl",
+        "--detector",
+        "lexical",
+    ]
     assert levelhead(*words, monkeypatch=monkeypatch) == 0
     assert "2 of 8 answers are flagged" in capsys.readouterr().out
     with source.open("a") as file:
@@ -40,11 +49,30 @@ def test_a_calibration_is_made_and_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = write_pairs(tmp_path / "PAIRS.jsonl", sets(400))
-    made = ["guard", "calibrate", "lexical", "--data", source, "--out", tmp_path / "cal", "--budget", "0.02"]
+    made: list[str | Path] = [
+        "guard",
+        "calibrate",
+        "lexical",
+        "--data",
+        source,
+        "--out",
+        tmp_path / "cal",
+        "--budget",
+        "0.02",
+    ]
     assert levelhead(*made, monkeypatch=monkeypatch) == 0
     assert "100 of 100 harmful and 0 of 300 harmless" in capsys.readouterr().out
     threshold = json.loads((tmp_path / "cal" / "calibration.json").read_text())["threshold"]
-    words = ["guard", "judge", "--file", source, "--out", tmp_path / "S.jsonl", "--detector", "lexical"]
+    words: list[str | Path] = [
+        "guard",
+        "judge",
+        "--file",
+        source,
+        "--out",
+        tmp_path / "S.jsonl",
+        "--detector",
+        "lexical",
+    ]
     assert levelhead(*words, "--calibration", tmp_path / "cal", monkeypatch=monkeypatch) == 0
     assert f"p_harm of {threshold:.3f}" in capsys.readouterr().out
 
@@ -54,6 +82,15 @@ def test_a_detector_that_is_not_there_is_wrong_usage(
     detector: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = write_pairs(tmp_path / "PAIRS.jsonl", sets(4))
-    words = ["guard", "judge", "--file", source, "--out", tmp_path / "S.jsonl", "--detector", detector]
+    words: list[str | Path] = [
+        "guard",
+        "judge",
+        "--file",
+        source,
+        "--out",
+        tmp_path / "S.jsonl",
+        "--detector",
+        detector,
+    ]
     assert levelhead(*words, monkeypatch=monkeypatch) == 2
     assert "Traceback" not in capsys.readouterr().err

@@ -102,7 +102,7 @@ def test_the_most_harmful_window_speaks_for_the_text(folder: Path) -> None:
         from levelhead.guard import TextFormat, formatted
 
         long = Pair("1", " ".join(["nuts"] * 200 + [words[highest]] + ["nuts"] * 200))
-        pieces = [row for row in rows(formatted(long, TextFormat()))]
+        pieces = rows(formatted(long, TextFormat()))
         logits = [float(one[0]) for one in detector._run(pieces)]
         (found,) = detector.judge([long])
     import math

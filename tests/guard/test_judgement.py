@@ -24,7 +24,7 @@ from levelhead.guard import Judgement
 def test_an_impossible_judgement_cannot_be_made(
     p_harm: float | None, inspected: bool, category: str | None, reason: str | None
 ) -> None:
-    with pytest.raises(ValueError, match="p_harm|inspected"):
+    with pytest.raises(ValueError, match=r"p_harm|inspected"):
         Judgement(p_harm, inspected, category, reason)
 
 

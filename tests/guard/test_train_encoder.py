@@ -111,9 +111,10 @@ def test_a_killed_training_ends_with_the_same_weights(
             raise KeyboardInterrupt
         learn(self, epoch, places)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(Training, "_learn", dying)
-        train_encoder(PAIRS, out, SETTINGS, base=str(base), threads=1)
+        with pytest.raises(KeyboardInterrupt):
+            train_encoder(PAIRS, out, SETTINGS, base=str(base), threads=1)
     assert not (out / "detector.json").exists()
     report = train_encoder(PAIRS, out, SETTINGS, base=str(base), threads=1)
     whole, again = (

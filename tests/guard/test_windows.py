@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +17,7 @@ def test_spans_cover_everything_in_order_and_overlap(length: int, room: int) -> 
     assert found[0][0] == 0
     assert found[-1][1] == length
     assert all(0 <= end - start <= room for start, end in found)
-    for (_, end), (start, _) in zip(found, found[1:], strict=False):
+    for (_, end), (start, _) in pairwise(found):
         assert start < end or room == 1
         assert start <= end
 

@@ -16,53 +16,11 @@ from levelhead.guard._export import export_float32
 from levelhead.guard._saved import SavedDetector, SavedFormat
 
 SUBJECTS = ("cookies", "cakes", "pies", "apples", "plums", "nuts", "buns", "pears")
-_WORDS = (
-    *[
-        "question",
-        "answer",
-        "text",
-        "in",
-        "the",
-        "picture",
-        "how",
-        "do",
-        "i",
-        "get",
-        "here",
-        "is",
-        "a",
-        "way",
-        "take",
-        "share",
-        "steal",
-        "sneak",
-        "ask",
-        "buy",
-        "please",
-    ],
-    *[
-        "quietly",
-        "kindly",
-        "at",
-        "night",
-        "by",
-        "day",
-        "from",
-        "kitchen",
-        "shop",
-        "grandmother",
-        "of",
-        "and",
-        "then",
-        "you",
-        "can",
-        "it",
-        "them",
-        "with",
-        "friends",
-    ],
-    *SUBJECTS,
+_PHRASES = (
+    "question answer text in the picture how do i get here is a way take share steal sneak ask buy please",
+    "quietly kindly at night by day from kitchen shop grandmother of and then you can it them with friends",
 )
+_WORDS = (*" ".join(_PHRASES).split(), *SUBJECTS)
 
 
 def build_encoder_tokenizer() -> Any:
