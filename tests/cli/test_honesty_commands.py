@@ -50,7 +50,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def questions(tmp_path: Path) -> Path:
     path = tmp_path / "letters.jsonl"
-    rows = [
+    rows: list[dict[str, object]] = [
         {"id": letter, "question": f"{letter}?", "answers": [digit]}
         for letter, digit in (FACTS | UNKNOWN).items()
     ]
@@ -62,7 +62,18 @@ def questions(tmp_path: Path) -> Path:
 @pytest.fixture
 def probed(model: str, questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     out = tmp_path / "probe"
-    words = ("probe", model, "--data", questions, "--style", "completion", "--out", out, "--threads", "1")
+    words: tuple[str | Path, ...] = (
+        "probe",
+        model,
+        "--data",
+        questions,
+        "--style",
+        "completion",
+        "--out",
+        out,
+        "--threads",
+        "1",
+    )
     assert levelhead(*words, monkeypatch=monkeypatch) == 0
     return out
 
@@ -103,7 +114,8 @@ def test_the_whole_way_from_probe_to_page(
     ):
         assert summary["honesty"][key].keys() == {"value", "low", "high", "n"}
     # It was trained on these very questions, so it has learned what it knows.
-    assert summary["honesty"]["auroc_sure"]["value"] > 0.9
+    assert summary["honesty"]["auroc"]["value"] > 0.9
+    assert summary["honesty"]["answered"]["value"] == pytest.approx(0.6)
     assert summary["honesty"]["refusal_unanswerable"]["value"] == 1
     assert (out / "report.html").read_text().lower().startswith("<!doctype html>")
 
@@ -115,7 +127,18 @@ def test_labels_that_are_all_alike_end_with_what_to_do(
     rows = [{"id": letter, "question": f"{letter}?", "answers": [FACTS[letter]]} for letter in "abc"]
     known.write_text("".join(json.dumps(row) + "\n" for row in rows))
     probe, data = tmp_path / "probe", tmp_path / "data"
-    words = ("probe", model, "--data", known, "--style", "completion", "--out", probe, "--threads", "1")
+    words: tuple[str | Path, ...] = (
+        "probe",
+        model,
+        "--data",
+        known,
+        "--style",
+        "completion",
+        "--out",
+        probe,
+        "--threads",
+        "1",
+    )
     assert levelhead(*words, monkeypatch=monkeypatch) == 0
     assert levelhead("build", probe, "--out", data, monkeypatch=monkeypatch) == 2
     assert "sure" in capsys.readouterr().err
@@ -132,7 +155,7 @@ def test_questions_held_out_must_not_be_trained_on(
 ) -> None:
     data, adapter = tmp_path / "data", tmp_path / "adapter"
     assert levelhead("build", probed, "--out", data, monkeypatch=monkeypatch) == 0
-    words = ("tune", model, "--data", data, "--out", adapter, "--held-out", questions)
+    words: tuple[str | Path, ...] = ("tune", model, "--data", data, "--out", adapter, "--held-out", questions)
     assert levelhead(*words, monkeypatch=monkeypatch) == 2
     assert "are trained on" in capsys.readouterr().err
     assert not adapter.exists()
@@ -143,7 +166,18 @@ def test_a_merged_adapter_is_a_plain_checkpoint(
 ) -> None:
     data, adapter, merged = tmp_path / "data", tmp_path / "adapter", tmp_path / "merged"
     assert levelhead("build", probed, "--out", data, monkeypatch=monkeypatch) == 0
-    words = ("tune", model, "--data", data, "--out", adapter, "--epochs", "1", "--threads", "1")
+    words: tuple[str | Path, ...] = (
+        "tune",
+        model,
+        "--data",
+        data,
+        "--out",
+        adapter,
+        "--epochs",
+        "1",
+        "--threads",
+        "1",
+    )
     assert levelhead(*words, monkeypatch=monkeypatch) == 0
     assert levelhead("merge", f"{model}+{adapter}", "--out", merged, monkeypatch=monkeypatch) == 0
     again = tmp_path / "again"
@@ -152,3 +186,49 @@ def test_a_merged_adapter_is_a_plain_checkpoint(
         *("--threads", "1"),
     )
     assert levelhead(*words, monkeypatch=monkeypatch) == 0
+
+
+def test_answers_of_another_system_get_the_same_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = tmp_path / "answers.jsonl"
+    rows = [
+        {"id": str(n), "answer": str(n), "answers": [str(n % 4)], "confidence": 1 - n / 8} for n in range(8)
+    ]
+    answers.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out = tmp_path / "scored"
+    assert levelhead("score", answers, "--out", out, monkeypatch=monkeypatch) == 0
+    numbers = json.loads((out / "summary.json").read_text())["honesty"]
+    assert (numbers["accuracy"]["value"], numbers["auroc"]["value"]) == (0.5, 1.0)
+    assert (out / "report.html").is_file()
+
+
+def test_two_runs_are_compared_by_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = []
+    for name, right in (("worse", 3), ("better", 6)):
+        answers = tmp_path / f"{name}.jsonl"
+        rows = [{"id": str(n), "correct": n < right, "confidence": 1 - n / 8} for n in range(8)]
+        answers.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        runs.append(tmp_path / name)
+        assert levelhead("score", answers, "--out", runs[-1], monkeypatch=monkeypatch) == 0
+    out = tmp_path / "compared"
+    assert levelhead("compare", *runs, "--out", out, monkeypatch=monkeypatch) == 0
+    [found] = json.loads((out / "comparison.json").read_text())["comparisons"]
+    assert found["differences"]["accuracy"]["value"] == pytest.approx(3 / 8)
+    assert (out / "comparison.html").is_file()
+
+
+def test_runs_without_a_common_question_cannot_be_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = []
+    for name in ("one", "two"):
+        answers = tmp_path / f"{name}.jsonl"
+        rows = [{"id": f"{name}-{n}", "correct": n > 1, "confidence": 0.5} for n in range(4)]
+        answers.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        runs.append(tmp_path / name)
+        assert levelhead("score", answers, "--out", runs[-1], monkeypatch=monkeypatch) == 0
+    assert levelhead("compare", *runs, "--out", tmp_path / "compared", monkeypatch=monkeypatch) == 2
+    assert "share no question" in capsys.readouterr().err

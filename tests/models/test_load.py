@@ -16,7 +16,8 @@ from tests.models import checkpoints
 
 @pytest.mark.parametrize("name", ["", "gpt-4", "hf:", "smollm2", "+ocr", "embeded"])
 def test_an_unknown_name_lists_the_known_forms(name: str) -> None:
-    with pytest.raises(UsageError, match=r"embedded, hf:<folder or hub id>, hf:<base>.<adapter folder>, openai:<model>@<base url>"):
+    forms = r"embedded, hf:<folder or hub id>, hf:<base>\+<adapter folder>, openai:<model>@<base url>"
+    with pytest.raises(UsageError, match=forms):
         load_model(name)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from levelhead.cli import _honesty_options as honesty_options
-from levelhead.cli import _honesty_tuning
+from levelhead.cli import _honesty_scoring, _honesty_tuning
 from levelhead.cli import _options as options
 from levelhead.cli._honesty_data import asking_of, interruptible, prompt_format, questions
 from levelhead.errors import FailedRowsError
@@ -26,6 +26,8 @@ app = typer.Typer(
 app.command("build")(_honesty_tuning.build_data)
 app.command("tune")(_honesty_tuning.tune_model)
 app.command("merge")(_honesty_tuning.merge_adapter)
+app.command("score")(_honesty_scoring.score_outside)
+app.command("compare")(_honesty_scoring.compare_runs)
 
 
 @app.command("probe")

@@ -168,7 +168,7 @@ def judged(example: Example, answered: Answered) -> Mapping[str, Any]:
         "question": example.question,
         "answers": None if example.answers is None else list(example.answers),
         "choices": list(example.choices),
-        "images": [str(image.path) for image in example.images if image.path is not None],
+        "images": [str(image.path.absolute()) for image in example.images if image.path is not None],
         "metadata": {key: value for key, value in example.metadata.items() if key != "task"},
         "answer": text,
         "error": answered.error,
