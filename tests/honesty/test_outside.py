@@ -58,10 +58,11 @@ def test_questions_without_an_answer_are_judged_by_refusal(tmp_path: Path) -> No
     assert (refusal["value"], refusal["n"]) == (0.75, 4)
 
 
-def test_further_keys_become_metadata_so_that_the_floor_can_be_told(tmp_path: Path) -> None:
-    path = written(tmp_path, {"answer": "Oslo", "answers": ["Oslo"], "relation": "capital", "year": 2024})
+def test_what_else_is_known_stands_in_metadata_so_that_the_floor_can_be_told(tmp_path: Path) -> None:
+    known = {"relation": "capital", "year": 2024}
+    path = written(tmp_path, {"answer": "Oslo", "answers": ["Oslo"], "metadata": known})
     rows = read_outside_answers(path)
-    assert rows[0].metadata == {"relation": "capital", "year": 2024}
+    assert rows[0].metadata == known
     assert honesty_numbers(rows)["floor_accuracy"]["value"] == 1
 
 
@@ -80,7 +81,14 @@ def test_further_keys_become_metadata_so_that_the_floor_can_be_told(tmp_path: Pa
         ({"answers": ["x"], "confidence": 0.4}, "field 'correct': give it"),
         ({"answer": "x", "answers": "x"}, "field 'answers'"),
         ({"answer": "x", "answers": ["x", 3]}, "field 'answers.1'"),
-        ({"correct": True, "extra": [1]}, "field 'extra'.*further keys"),
+        ({"correct": True, "metadata": {"extra": [1]}}, "field 'metadata.extra'.*hold text"),
+        ('{"correct": true, "metadata": {"extra": NaN}}', "field 'metadata.extra'.*no JSON number"),
+        (
+            {"correct": True, "confidense": 0.9},
+            "field 'confidense': no such field; did you mean 'confidence'",
+        ),
+        ({"correct": True, "P_Sure": 0.9}, "field 'P_Sure': no such field; did you mean 'p_sure'"),
+        ({"correct": True, "gold": "x"}, "field 'gold': no such field; Fields: id, .* goes into metadata"),
         ({"correct": True, "id": ""}, "field 'id'"),
         ("[1]", "dictionary"),
         ("{", "not JSON"),

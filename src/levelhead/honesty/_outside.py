@@ -2,11 +2,12 @@
 
 One JSON object a line, every key optional:
 
-    {"id", "question", "answer", "answers", "confidence", "p_sure", "correct", "refused", "group", "task"}
+    {"id", "question", "answer", "answers", "confidence", "p_sure", "correct", "refused", "group", "task",
+     "metadata"}
 
 `answers` are the accepted ones, null for a question that has no answer. `correct` may be given instead of
-them; without it the answer is judged as our own are. Further keys hold text, numbers, true, false or null and
-go into the metadata.
+them; without it the answer is judged as our own are. `metadata` holds what else is known, such as `relation`.
+Another key is refused: a `confidense` that is passed over would be a confidence lost without a word.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import math
 import sys
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,13 +57,22 @@ def _no_bool(value: object) -> object:
     return value
 
 
+def _plain_fact(value: object) -> object:
+    if value is not None and not isinstance(value, str | int | float):
+        raise ValueError("metadata hold text, numbers, true, false or null")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is no JSON number")
+    return value
+
+
 _Name = Annotated[StrictStr, BeforeValidator(_number_as_text), Field(min_length=1)]
 _Bool = Annotated[StrictBool, BeforeValidator(_zero_or_one_as_bool)]
 _Probability = Annotated[float, BeforeValidator(_no_bool), Field(ge=0, le=1)]
+_Fact = Annotated[str | int | float | bool | None, BeforeValidator(_plain_fact)]
 
 
 class _Line(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: _Name | None = None
     question: StrictStr = ""
@@ -73,14 +84,10 @@ class _Line(BaseModel):
     refused: _Bool | None = None
     group: _Name | None = None
     task: _Name = "questions"
+    metadata: dict[str, _Fact] = {}
 
     @model_validator(mode="after")
     def _check(self) -> _Line:
-        for key, value in (self.model_extra or {}).items():
-            if value is not None and not isinstance(value, str | int | float):
-                raise ValueError(f"{key}: further keys hold text, numbers, true, false or null")
-            if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"{key}: {value} is no JSON number")
         if self.has_no_answer:
             if self.correct is not None:
                 raise ValueError("correct: a question without an answer (answers: null) has no right answer")
@@ -198,13 +205,22 @@ def _line(path: Path, number: int, text: str) -> _Line:
         return _Line.model_validate(value)
     except ValidationError as error:
         first = error.errors()[0]
-        message = first["msg"].removeprefix("Value error, ")
+        unknown = first["type"] == "extra_forbidden"
+        message = _hint(str(first["loc"][0])) if unknown else first["msg"].removeprefix("Value error, ")
         field = ".".join(str(part) for part in first["loc"])
         if not field:
             # Our own checks of a whole line begin with the name of the field.
             field, _, message = message.partition(": ") if ": " in message else ("", "", message)
         place = f", field {field!r}" if field else ""
         raise UsageError(f"Line {number} of {path}{place}: {message}.") from error
+
+
+def _hint(unknown: str) -> str:
+    """What to do about a key that no line has."""
+    fields = list(_Line.model_fields)
+    alike = get_close_matches(unknown.lower(), fields, n=1)
+    guess = f"did you mean {alike[0]!r}? " if alike else ""
+    return f"no such field; {guess}Fields: {', '.join(fields)}. What else you know goes into metadata"
 
 
 def _row(line: _Line, number: int) -> AnswerRow:
@@ -219,7 +235,7 @@ def _row(line: _Line, number: int) -> AnswerRow:
         group=line.group,
         question=line.question,
         answers=answers,
-        metadata=dict(line.model_extra or {}),
+        metadata=dict(line.metadata),
         answer=line.answer,
         confidence=line.confidence,
         p_sure=line.p_sure,
