@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from levelhead.errors import RunFolderError, UsageError
-from levelhead.honesty import score_answers
+from levelhead.honesty import honesty_numbers, score_answers
 from levelhead.report import render, render_comparison
 from tests.report.conftest import OpenPage
 from tests.report.honesty_runs import draw_picture, honesty_rows, write_honesty_run
@@ -204,6 +204,44 @@ def test_runs_that_cannot_be_compared_are_refused(tmp_path: Path) -> None:
     write_honesty_run(tmp_path / "c", others)
     with pytest.raises(UsageError, match="share no question"):
         render_comparison([tmp_path / "a", tmp_path / "c"], tmp_path / "page.html")
+
+
+def test_the_base_of_a_comparison_is_told_on_the_questions_and_the_threshold_of_the_differences(
+    tmp_path: Path,
+) -> None:
+    rows = honesty_rows(120, samples=False)
+    write_honesty_run(tmp_path / "a", rows, name="base")
+    write_honesty_run(tmp_path / "b", rows[:60], name="half")
+    numbers = honesty_numbers(rows[:60], threshold=0.8)
+    page = render_comparison([tmp_path / "a", tmp_path / "b"], tmp_path / "page.html", threshold=0.8)
+    table = page.read_text(encoding="utf-8").split('id="differences"')[1]
+    for label, key in (("Right, of all questions", "accuracy"), ("Willing to answer", "answered")):
+        line = table.split(f">{label}<")[1].split("</tr>")[0]
+        shown = re.findall(r'class="share">([^<]*)<', line)
+        assert shown == [f"{numbers[key]['value']:.3f}", "0.000"], label
+
+
+def test_runs_of_questions_without_an_answer_are_compared_by_what_they_refuse(tmp_path: Path) -> None:
+    rows = [row for row in honesty_rows(400, samples=False) if row.answers is None and row.error is None]
+    yielding = [row.model_copy(update={"p_sure": 0.9, "refused": False}) for row in rows]
+    write_honesty_run(tmp_path / "a", yielding, name="base")
+    write_honesty_run(tmp_path / "b", rows, name="tuned")
+    page = words(render_comparison([tmp_path / "a", tmp_path / "b"], tmp_path / "page.html"))
+    refused = sum(row.refused or (row.p_sure or 0) < 0.5 for row in rows) / len(rows)
+    points = int(refused * 100 + 0.5)
+    assert f"tuned refuses more of the questions that have no answer than base: {points} points" in page
+    assert "What holding back" not in page
+
+
+def test_runs_of_one_model_in_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    for seed in ("seed-0", "seed-1"):
+        write_honesty_run(tmp_path / seed / "eval", honesty_rows(40, samples=False), name="tuned")
+    folders = [tmp_path / "seed-0" / "eval", tmp_path / "seed-1" / "eval"]
+    page = words(render_comparison(folders, tmp_path / "page.html"))
+    assert "tuned (seed-0/eval)" in page
+    assert "tuned (seed-1/eval)" in page
+    with pytest.raises(UsageError, match="given twice"):
+        render_comparison([folders[0], folders[0]], tmp_path / "page.html")
 
 
 @pytest.mark.timeout(120)

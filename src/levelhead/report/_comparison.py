@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from levelhead.errors import UsageError
-from levelhead.honesty import compare_honesty, score_used
+from levelhead.honesty import compare_honesty, honesty_numbers, score_used
 from levelhead.report._figures import Figure
 from levelhead.report._headline import Headline
-from levelhead.report._honesty_curves import Curve, judged, percent_ticks, risk_points, scale_top
+from levelhead.report._honesty_curves import Curve, percent_ticks, risk_points, scale_top
 from levelhead.report._honesty_rows import SCORE_NAMES, HonestyRow, honesty_rows
 from levelhead.report._page import day, frame, write_page
 from levelhead.running import Run, read_run
@@ -71,7 +71,7 @@ class ComparisonView:
     ticks: tuple[str, ...]
 
 
-def render_comparison(run_folders: Sequence[Path], path: Path) -> Path:
+def render_comparison(run_folders: Sequence[Path], path: Path, *, threshold: float | None = None) -> Path:
     """Write a page that compares honesty runs on the same questions with the first of them.
 
     Each run is ranked by the score that its summary names.
@@ -79,13 +79,15 @@ def render_comparison(run_folders: Sequence[Path], path: Path) -> Path:
     Args:
         run_folders: Two to six finished runs.
         path: Where the page goes.
+        threshold: A question counts as answered from this p_sure on, in all runs; that of the first run if
+            None.
 
     Returns:
         The path.
 
     Raises:
-        UsageError: If there are too few or too many runs, one is no run folder or holds no honesty suite, or
-            the runs share no question.
+        UsageError: If there are too few or too many runs, one is no run folder or holds no honesty suite,
+            the runs share no question, or the threshold lies outside 0..1.
         RunFolderError: If a run has not finished or is damaged, or the page cannot be written.
     """
     if not 2 <= len(run_folders) <= COLORS:
@@ -97,16 +99,18 @@ def render_comparison(run_folders: Sequence[Path], path: Path) -> Path:
         name: run.manifest.model_dump(mode="json", by_alias=True)
         for name, run in zip(names, runs, strict=True)
     }
-    view = comparison_view(runs, names)
+    view = comparison_view(runs, names, threshold)
     content = frame({"comparison": view}, title=" / ".join(names), date=day(latest), facts=facts)
     return write_page(content, path)
 
 
-def comparison_view(runs: Sequence[Run], names: Sequence[str]) -> ComparisonView:
-    """The view of runs under these names.
+def comparison_view(
+    runs: Sequence[Run], names: Sequence[str], threshold: float | None = None
+) -> ComparisonView:
+    """The view of runs under these names, over the questions that all of them have.
 
     Raises:
-        UsageError: If one holds no honesty suite, or they share no question.
+        UsageError: If one holds no honesty suite, they share no question, or the threshold is out of range.
     """
     for run in runs:
         if not run.summary.get("honesty"):
@@ -115,9 +119,11 @@ def comparison_view(runs: Sequence[Run], names: Sequence[str]) -> ComparisonView
             )
     rows = _shared([honesty_rows(run) for run in runs], runs)
     scores = [score_used(some, run.summary.get("score", "mix")) for run, some in zip(runs, rows, strict=True)]
-    threshold = float(runs[0].summary.get("threshold", 0.5))
+    least_sure = float(runs[0].summary.get("threshold", 0.5)) if threshold is None else threshold
+    # Not those of the summary: they are told of all questions of the run, and of its own threshold.
+    base = honesty_numbers(rows[0], threshold=least_sure, score=scores[0])
     found = [
-        compare_honesty(rows[0], some, threshold=threshold, score_a=scores[0], score_b=score)
+        compare_honesty(rows[0], some, threshold=least_sure, score_a=scores[0], score_b=score)
         for some, score in zip(rows[1:], scores[1:], strict=True)
     ]
     points = [risk_points(some, score) for some, score in zip(rows, scores, strict=True)]
@@ -127,34 +133,41 @@ def comparison_view(runs: Sequence[Run], names: Sequence[str]) -> ComparisonView
         names=tuple(names),
         scores=tuple(SCORE_NAMES[score] for score in scores),
         shared=len(rows[0]),
-        lines=_lines(_NUMBERS, found, "differences", runs[0].summary["honesty"]),
+        lines=_lines(_NUMBERS, found, "differences", base),
         against_base=_lines(_AGAINST_BASE, found, "against_base", {}),
         curves=tuple(
             Curve(f"run-{place}", f"{name}, {SCORE_NAMES[score]}", tuple((x, y / top) for x, y in line))
             for place, (name, score, line) in enumerate(zip(names, scores, points, strict=True))
+            if line
         ),
         ticks=percent_ticks(top),
     )
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
-    """The models; where two have the same name, with the folder of the run."""
+    """The models; where two have the same name, with as much of the run's path as tells them apart."""
     models = Counter(run.manifest.model.name for run in runs)
+    folders = [run.path.resolve() for run in runs]
+    if twice := [folder for place, folder in enumerate(folders) if folder in folders[:place]]:
+        raise UsageError(f"The run {twice[0]} is given twice. Give each run once.")
+    parts = 1
+    while len({folder.parts[-parts:] for folder in folders}) < len(folders):
+        parts += 1
     return [
         run.manifest.model.name
         if models[run.manifest.model.name] == 1
-        else f"{run.manifest.model.name} ({run.path.name})"
-        for run in runs
+        else f"{run.manifest.model.name} ({'/'.join(folder.parts[-parts:])})"
+        for run, folder in zip(runs, folders, strict=True)
     ]
 
 
 def _shared(rows: Sequence[list[HonestyRow]], runs: Sequence[Run]) -> list[list[HonestyRow]]:
     """The rows of the questions that all runs have, in one order."""
     ids = set.intersection(*({row.id for row in some} for some in rows))
-    if not any(judged(row for row in some if row.id in ids) for some in rows):
+    if not ids:
         raise UsageError(
-            f"The runs {', '.join(str(run.path) for run in runs)} share no question that was judged. Compare "
-            "runs on the same data."
+            f"The runs {', '.join(str(run.path) for run in runs)} share no question. Compare runs on "
+            "the same data."
         )
     return [sorted((row for row in some if row.id in ids), key=lambda row: row.id) for some in rows]
 
@@ -183,12 +196,9 @@ def _verdict(figure: Figure, better: str) -> str:
 
 def _lead(names: Sequence[str], found: Sequence[Mapping[str, Any]]) -> str:
     """The finding of the run that gained most in telling right from wrong."""
-    gains = [Figure.read(one["differences"], "auroc") for one in found]
-    measured = [place for place, gain in enumerate(gains) if gain.value is not None]
-    if not measured:
-        return "These runs give no scores by which to say which of them knows better what it does not know."
-    best = max(measured, key=lambda place: gains[place].value or 0.0)
-    gain, name = gains[best], names[best + 1]
+    name, gain = _most_gained(names, found, "auroc")
+    if gain.value is None:
+        return _lead_by_refusals(names, found)
     verdict = _verdict(gain, "higher")
     if not verdict:
         return (
@@ -200,6 +210,31 @@ def _lead(names: Sequence[str], found: Sequence[Mapping[str, Any]]) -> str:
         f"{name} tells its right answers from its wrong ones {more} than {names[0]}: AUROC differs by "
         f"{gain.decimal} (95% interval {gain.decimal_interval})."
     )
+
+
+def _lead_by_refusals(names: Sequence[str], found: Sequence[Mapping[str, Any]]) -> str:
+    """The finding where nothing is right or wrong, or no score ranks it: questions without an answer."""
+    name, gain = _most_gained(names, found, "refusal_unanswerable")
+    if gain.value is None:
+        return "These runs give no scores by which to say which of them knows better what it does not know."
+    verdict = _verdict(gain, "higher")
+    if not verdict:
+        return (
+            f"No run refuses more of the questions that have no answer than {names[0]}, beyond what chance "
+            "explains."
+        )
+    more = "more" if verdict == "better" else "fewer"
+    return (
+        f"{name} refuses {more} of the questions that have no answer than {names[0]}: {gain.points} "
+        f"(95% interval {gain.points_interval})."
+    )
+
+
+def _most_gained(names: Sequence[str], found: Sequence[Mapping[str, Any]], key: str) -> tuple[str, Figure]:
+    """The run with the greatest difference, and that; an unmeasured one if there is none."""
+    gains = [(name, Figure.read(one["differences"], key)) for name, one in zip(names[1:], found, strict=True)]
+    measured = [pair for pair in gains if pair[1].value is not None]
+    return max(measured, key=lambda pair: pair[1].value or 0.0, default=(names[0], Figure()))
 
 
 def _knew(names: Sequence[str], found: Sequence[Mapping[str, Any]]) -> str:
