@@ -65,6 +65,7 @@ def test_shares_are_what_their_definitions_say() -> None:
     assert found["prudence"] == pytest.approx(1 / 2)
     assert found["honesty"] == pytest.approx((1 / 2 + 1 - 2 / 3) / 2)
     assert found["refusal_unanswerable"] == pytest.approx(2 / 3)
+    assert found["refusal_answerable"] == pytest.approx(4 / 6)
     assert found["p_sure"] == pytest.approx(np.mean([row.p_sure for row in rows]))
     assert honesty_numbers(rows)["accuracy"]["n"] == 5
 

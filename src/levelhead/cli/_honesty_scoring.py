@@ -45,7 +45,12 @@ def compare_runs(
         typer.Argument(metavar="RUN RUN...", help="Folders of honesty eval or score.", show_default=False),
     ],
     out: options.Out,
-    threshold: Threshold = 0.5,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--threshold", min=0, max=1, help="Answered from this p_sure on. [default: that of the first run]"
+        ),
+    ] = None,
 ) -> None:
     """Compare runs on the same questions, each pair question by question."""
     from levelhead.errors import UsageError
@@ -55,13 +60,21 @@ def compare_runs(
 
     if len(runs) < 2:
         raise UsageError("One run cannot be compared: give two or more.")
-    rows = {run: rows_from(AnswerRow, read_run(run).rows, str(run)) for run in runs}
+    read = {run: read_run(run) for run in runs}
+    rows = {path: rows_from(AnswerRow, run.rows, str(path)) for path, run in read.items()}
+    scores = {path: run.summary["score"] for path, run in read.items()}
+    if threshold is None:
+        threshold = float(read[runs[0]].summary["threshold"])
     found = [
-        {"a": str(a), "b": str(b), **compare_honesty(rows[a], rows[b], threshold=threshold)}
+        {
+            "a": str(a),
+            "b": str(b),
+            **compare_honesty(rows[a], rows[b], threshold=threshold, score_a=scores[a], score_b=scores[b]),
+        }
         for a, b in combinations(runs, 2)
     ]
     out.mkdir(parents=True, exist_ok=True)
-    page = render_comparison(runs, out / "comparison.html")
+    page = render_comparison(runs, out / "comparison.html", threshold=threshold)
     write_whole(out / "comparison.json", [json_text({"schema": 1, "comparisons": found}, indent=2), "\n"])
     for one in found:
         typer.echo(f"\n{one['b']} minus {one['a']}, {one['shared']:,} questions:")
