@@ -6,7 +6,7 @@ and the one that was killed goes on. Takes about ten hours on two cores, so:
     python benchmarks/pararel_tuning.py --data FOLDER --work WORK run [--until HH:MM] [STEP ...]
     python benchmarks/pararel_tuning.py --data FOLDER --work WORK summarize --out results/pararel_tuning.json
 
-FOLDER holds `training_data.json`, `ID_test_pararel.json` and `OOD_test_pararel.json` of the R-Tuning release.
+FOLDER holds the public files under the paths that stand at the head of this module.
 """
 
 from __future__ import annotations
@@ -22,8 +22,24 @@ from pathlib import Path
 from typing import Any
 
 SHOTS = Path(__file__).with_name("pararel_shots.jsonl")
-SETS = {"id": ("ID_test_pararel.json", None), "ood": ("OOD_test_pararel.json", 4000)}
-"""Test sets: the file, and how many questions are drawn (None for all)."""
+TRAIN = "pararel:r_tuning_data/pararel/training_data.json"
+SETS = {
+    "id": ("pararel:r_tuning_data/pararel/ID_test_pararel.json", None),
+    "ood": ("pararel:r_tuning_data/pararel/OOD_test_pararel.json", 4000),
+}
+"""Test sets: reader and file, and how many questions are drawn (None for all)."""
+REFUSALS = {
+    "falseqa": ("falseqa:falseqa/test.csv",),
+    "nec": (
+        "unknownbench:unknownbench/NEC/NEC_answerable.json",
+        "unknownbench:unknownbench/NEC/NEC_unanswerable.json",
+    ),
+    "refunq": (
+        "unknownbench:unknownbench/RefuNQ/RefuNQ_answerable.json",
+        "unknownbench:unknownbench/RefuNQ/RefuNQ_unanswerable.json",
+    ),
+}
+"""Questions without an answer beside some with one, never trained on; a thousand of each are asked."""
 SEEDS = {
     "vanilla": (0, 1, 2),
     "sure": (0, 1, 2),
@@ -58,7 +74,7 @@ class Step:
 
 def steps(data: Path, work: Path) -> Iterator[Step]:
     """All steps, in an order in which each finds what it needs."""
-    train = ("--data", f"pararel:{data / 'training_data.json'}")
+    train = ("--data", _under(data, TRAIN))
     shots = ("--shots", str(SHOTS))
 
     def step(name: str, *arguments: str) -> Step:
@@ -69,14 +85,19 @@ def steps(data: Path, work: Path) -> Iterator[Step]:
         for test, (file, limit) in SETS.items():
             yield step(
                 f"eval/{name}-{test}",
-                *("eval", model, "--data", f"pararel:{data / file}"),
-                *("--apart-from", f"pararel:{data / 'training_data.json'}"),
+                *("eval", model, "--data", _under(data, file), "--apart-from", _under(data, TRAIN)),
                 *(("--limit", str(limit)) if limit else ()),
                 *arguments,
             )
 
+    def refusals(name: str, model: str, *arguments: str) -> Iterator[Step]:
+        for test, files in REFUSALS.items():
+            named = [word for file in files for word in ("--data", _under(data, file))]
+            yield step(f"eval/{name}-{test}", "eval", model, *named, "--limit", "1000", *arguments)
+
     yield step("probe", "probe", "embedded", *train, *shots, "--samples", "10")
     yield from evaluations("base", "embedded", *shots, "--samples", "10", "--no-sure")
+    yield from refusals("base", "embedded", *shots, "--no-sure")
     methods = [(method, seed) for method, seeds in SEEDS.items() for seed in seeds]
     # The first seed of every method comes first, so that a table is whole before its intervals are narrow.
     for method, seed in sorted(methods, key=lambda one: one[1]):
@@ -93,6 +114,14 @@ def steps(data: Path, work: Path) -> Iterator[Step]:
         )
         no_sure = ("--no-sure",) if method in WITHOUT_TAIL else ()
         yield from evaluations(name, f"embedded+{work / 'adapter' / name}", *no_sure)
+        if seed == 0:
+            yield from refusals(name, f"embedded+{work / 'adapter' / name}", *no_sure)
+
+
+def _under(data: Path, named: str) -> str:
+    """A reader and a file below the data folder, as the commands take it."""
+    reader, file = named.split(":")
+    return f"{reader}:{data / file}"
 
 
 def run(data: Path, work: Path, only: list[str], until: str | None) -> None:
@@ -126,7 +155,7 @@ def summarize(data: Path, work: Path, out: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="R-Tuning's main experiment on the embedded model")
-    parser.add_argument("--data", type=Path, required=True, help="folder with the ParaRel files of R-Tuning")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the public files")
     parser.add_argument("--work", type=Path, required=True, help="folder for everything that is made")
     actions = parser.add_subparsers(dest="action", required=True)
     running = actions.add_parser("run")
