@@ -43,6 +43,7 @@ REFUSALS = {
 SEEDS = {
     "vanilla": (0, 1, 2),
     "sure": (0, 1, 2),
+    "sure-own": (0, 1, 2),
     "sure-crossfit": (0,),
     "replace": (0,),
     "unsupervised": (0,),
