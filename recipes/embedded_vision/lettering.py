@@ -1,0 +1,123 @@
+"""Text on a picture, with the place of every letter.
+
+The places are what makes the tower learn to read quickly: each patch is told which letters stand in it.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+
+from PIL import Image, ImageDraw, ImageFont
+
+from embedded_vision.fonts import font
+from embedded_vision.grounds import Color
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A letter and the pixel at its middle."""
+
+    letter: str
+    x: float
+    y: float
+
+
+def write(
+    picture: Image.Image,
+    text: str,
+    *,
+    box: Box,
+    font_name: str,
+    pixels: int,
+    ink: Color,
+    rng: random.Random,
+    jitter: float = 1.0,
+    angle: float = 0.0,
+) -> list[Letter]:
+    """Write a text somewhere into a box, on several lines if it is long, smaller if it does not fit.
+
+    Args:
+        picture: Drawn on in place.
+        text: Words with single spaces.
+        box: Left, top, right, bottom.
+        font_name: Name of the font's file.
+        pixels: Wanted size of the font.
+        ink: Color.
+        rng: Draws the place.
+        jitter: 0 puts the text in the middle of the box, 1 anywhere in it.
+        angle: Degrees, counterclockwise, about the middle of the text.
+
+    Returns:
+        The letters without the spaces, in reading order.
+    """
+    room_x, room_y = box[2] - box[0], box[3] - box[1]
+    face, lines = _fit(text, font_name, pixels, room_x, room_y, angle)
+    ascent, descent = face.getmetrics()
+    height = ascent + descent
+    widths = [face.getlength(line) for line in lines]
+    width, tall = max(widths), height * len(lines)
+    left = box[0] + _place(rng, room_x - width, jitter)
+    top = box[1] + _place(rng, room_y - tall, jitter)
+    align = rng.choice((0.0, 0.5, 0.5, 1.0))
+    layer = Image.new("L", picture.size) if angle else None
+    draw = ImageDraw.Draw(layer or picture)
+    letters = []
+    for row, (line, length) in enumerate(zip(lines, widths, strict=True)):
+        x, y = left + align * (width - length), top + row * height
+        draw.text((x, y), line, font=face, fill=255 if layer else ink)
+        letters += _letters(line, face, x, y + 0.6 * ascent)
+    if layer is None:
+        return letters
+    middle = (left + width / 2, top + tall / 2)
+    layer = layer.rotate(angle, Image.Resampling.BILINEAR, center=middle)
+    picture.paste(ink, (0, 0), mask=layer)
+    return [_turned(letter, middle, angle) for letter in letters]
+
+
+def _place(rng: random.Random, room: float, jitter: float) -> float:
+    return max(0.0, room) * (0.5 + jitter * (rng.random() - 0.5))
+
+
+def _fit(
+    text: str, font_name: str, pixels: int, room_x: float, room_y: float, angle: float
+) -> tuple[ImageFont.FreeTypeFont, list[str]]:
+    """The largest font up to the wanted size with which some way of breaking the lines fits."""
+    slope = abs(math.sin(math.radians(angle)))
+    while True:
+        face = font(font_name, pixels)
+        lines = _broken(text, face, room_x)
+        width = max(face.getlength(line) for line in lines)
+        tall = sum(face.getmetrics()) * len(lines)
+        if (width + slope * tall <= room_x and tall + slope * width <= room_y) or pixels <= 8:
+            return face, lines
+        pixels = max(8, int(pixels * 0.85))
+
+
+def _broken(text: str, face: ImageFont.FreeTypeFont, room: float) -> list[str]:
+    lines: list[str] = []
+    for word in text.split(" "):
+        if lines and face.getlength(f"{lines[-1]} {word}") <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+def _letters(line: str, face: ImageFont.FreeTypeFont, x: float, y: float) -> list[Letter]:
+    edges = [face.getlength(line[:count]) for count in range(len(line) + 1)]
+    return [
+        Letter(letter, x + (edges[place] + edges[place + 1]) / 2, y)
+        for place, letter in enumerate(line)
+        if letter != " "
+    ]
+
+
+def _turned(letter: Letter, middle: tuple[float, float], angle: float) -> Letter:
+    sine, cosine = math.sin(math.radians(angle)), math.cos(math.radians(angle))
+    x, y = letter.x - middle[0], letter.y - middle[1]
+    # The picture's y axis points down.
+    return Letter(letter.letter, middle[0] + cosine * x + sine * y, middle[1] - sine * x + cosine * y)

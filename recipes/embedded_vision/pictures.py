@@ -1,0 +1,161 @@
+"""Training pictures with captions, each following from its seed and number alone."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from PIL import Image, ImageDraw, ImageEnhance, ImageOps
+
+from embedded_vision.grounds import SIDE, Color, any_color, ink_on, near, plain, varied, weathered
+from embedded_vision.lettering import Box, Letter, write
+from embedded_vision.pictograms import Pictograms
+from embedded_vision.scenes import SCENES
+from embedded_vision.shapes import draw_shapes
+from embedded_vision.words import WordList
+
+KINDS = {"words": 0.5, "scene": 0.12, "pictogram": 0.2, "shapes": 0.13, "nothing": 0.05}
+"""Shares of the kinds in training."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture and what is to be said of it.
+
+    Attributes:
+        image: RGB, SIDE x SIDE.
+        caption: One sentence.
+        letters: Every letter on it, in reading order.
+    """
+
+    image: Image.Image
+    caption: str
+    letters: list[Letter]
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """What pictures are made from.
+
+    Attributes:
+        words: Words to write.
+        fonts: Names of font files.
+        pictograms: Renderings to show.
+        seed: All pictures follow from it and their number.
+    """
+
+    words: WordList
+    fonts: tuple[str, ...]
+    pictograms: Pictograms
+    seed: int
+
+    def picture(self, number: int, *, difficulty: float = 1.0, kind: str | None = None) -> Picture:
+        """Draw a picture.
+
+        Args:
+            number: Which one.
+            difficulty: From 0 (one short large word in the middle of a plain ground) to 1 (everything).
+            kind: One of `KINDS`; by their shares if None.
+        """
+        rng = random.Random(f"{self.seed}/{number}")
+        drawn_kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
+        drawing = {
+            "words": self._words,
+            "scene": self._scene,
+            "pictogram": self._pictogram,
+            "shapes": self._shapes,
+            "nothing": self._nothing,
+        }[kind or drawn_kind]
+        picture = drawing(rng, difficulty)
+        return Picture(weathered(rng, picture.image, difficulty), picture.caption, picture.letters)
+
+    def _text(self, rng: random.Random, difficulty: float) -> str:
+        longest = round(5 + 7 * difficulty)
+        count = rng.choices((1, 2, 3, 4), (6, 4 * difficulty, 2 * difficulty, difficulty))[0]
+        return self.words.phrase(rng, count, longest)
+
+    def _words(self, rng: random.Random, difficulty: float) -> Picture:
+        first = any_color(rng)
+        second = near(rng, first)
+        busy = rng.random() < difficulty
+        image = varied(rng, first, second) if busy else plain(first)
+        text = self._text(rng, difficulty)
+        margin = rng.randint(4, 16)
+        letters = write(
+            image,
+            text,
+            box=(margin, margin, SIDE - margin, SIDE - margin),
+            font_name=rng.choice(self.fonts),
+            pixels=round(rng.uniform(40 - 24 * difficulty, 64)),
+            ink=ink_on(rng, (first, second), least=120 - 60 * difficulty),
+            rng=rng,
+            jitter=difficulty,
+            angle=rng.gauss(0, 5) * difficulty if rng.random() < 0.3 else 0.0,
+        )
+        return Picture(image, f'The picture shows the text "{text}".', letters)
+
+    def _scene(self, rng: random.Random, difficulty: float) -> Picture:
+        scene = rng.choice(list(SCENES))
+        first = any_color(rng)
+        image = varied(rng, first, near(rng, first))
+        surface, color = SCENES[scene](ImageDraw.Draw(image), rng)
+        text = self._text(rng, min(difficulty, 0.7))
+        letters = write(
+            image,
+            text,
+            box=surface,
+            font_name=rng.choice(self.fonts),
+            pixels=rng.randint(18, 44),
+            ink=ink_on(rng, (color,)),
+            rng=rng,
+            jitter=difficulty,
+        )
+        return Picture(image, f'The picture shows {scene} with the text "{text}".', letters)
+
+    def _pictogram(self, rng: random.Random, difficulty: float) -> Picture:
+        icon, name = self.pictograms.draw(rng)
+        side = round(rng.uniform(150 - 86 * difficulty, 184))
+        icon = _altered(rng, icon.resize((side, side)), difficulty)
+        first: Color = any_color(rng)
+        image = varied(rng, first, near(rng, first)) if rng.random() < difficulty else plain(first)
+        x, y = ((SIDE - side) * (0.5 + difficulty * (rng.random() - 0.5)) for _ in range(2))
+        image.paste(icon, (round(x), round(y)), mask=icon)
+        return Picture(image, f"The picture shows {name}.", [])
+
+    def _shapes(self, rng: random.Random, difficulty: float) -> Picture:
+        first = rng.choice(((255, 255, 255), (255, 255, 255), (235, 235, 235), (20, 20, 20)))
+        image = varied(rng, first, near(rng, first, 12)) if rng.random() < difficulty else plain(first)
+        description = draw_shapes(image, rng, most=1 + round(4 * difficulty))
+        return Picture(image, f"The picture shows {description}.", [])
+
+    def _nothing(self, rng: random.Random, difficulty: float) -> Picture:
+        first = any_color(rng)
+        image = varied(rng, first, near(rng, first, 60))
+        draw = ImageDraw.Draw(image)
+        for _ in range(rng.randint(0, 6) if rng.random() < difficulty else 0):
+            line: Box = (rng.randrange(SIDE), rng.randrange(SIDE), rng.randrange(SIDE), rng.randrange(SIDE))
+            draw.line(line, fill=any_color(rng), width=rng.randint(1, 6))
+        return Picture(image, "The picture shows nothing.", [])
+
+
+def _altered(rng: random.Random, icon: Image.Image, difficulty: float) -> Image.Image:
+    """A pictogram mirrored, turned, recolored, squeezed or in gray, so that its drawer's style counts less."""
+    if rng.random() < 0.5:
+        icon = ImageOps.mirror(icon)
+    if rng.random() < 0.5 * difficulty:
+        icon = icon.rotate(rng.uniform(-20, 20), Image.Resampling.BILINEAR)
+    if rng.random() < 0.3 * difficulty:
+        narrow = round(icon.width * rng.uniform(0.75, 1.0))
+        icon = icon.resize((narrow, icon.height) if rng.random() < 0.5 else (icon.width, narrow))
+    alpha = icon.getchannel("A")
+    flat = icon.convert("RGB")
+    if rng.random() < 0.5 * difficulty:
+        flat = ImageEnhance.Color(flat).enhance(rng.choice((0.0, 0.4, 0.7, 1.4)))
+        flat = ImageEnhance.Brightness(flat).enhance(rng.uniform(0.7, 1.3))
+        flat = ImageEnhance.Contrast(flat).enhance(rng.uniform(0.7, 1.3))
+    if rng.random() < 0.3 * difficulty:
+        red, green, blue = flat.split()
+        # Swapped channels change the hue and keep the drawing.
+        flat = Image.merge("RGB", rng.sample((red, green, blue), 3))
+    flat.putalpha(alpha)
+    return flat
