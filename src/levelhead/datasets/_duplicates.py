@@ -118,13 +118,45 @@ def remove_near_duplicates(
         UsageError: If the threshold is out of range.
         ImageError: If a picture cannot be read.
     """
-    if not 0 < threshold <= 1:
-        raise UsageError(f"threshold is {threshold}; it must be above 0 (exclusive) and at most 1.")
+    _check_threshold(threshold)
     index = _Index(train, test, threshold)
     pairs = [index.most_alike(example) for example in test]
     kept = [example for example, pair in zip(test, pairs, strict=True) if pair is None]
     removed = tuple(pair for pair in pairs if pair is not None)
     return kept, DuplicateReport(len(train), len(test), threshold, removed)
+
+
+def near_duplicate_groups(texts: Iterable[str], *, threshold: float = 0.8) -> dict[str, str]:
+    """Put texts that are near-duplicates into one group, and those alike to one of them, and so on.
+
+    Args:
+        texts: Texts; order and repetition make no difference.
+        threshold: Similarity in (0, 1], as in `remove_near_duplicates`.
+
+    Returns:
+        The name of the group of each different text: the first of its texts in the order of the alphabet.
+
+    Raises:
+        UsageError: If the threshold is out of range.
+    """
+    _check_threshold(threshold)
+    names = sorted(set(texts))
+    examples = [Example(name, name, None) for name in names]
+    index = _Index(examples, (), threshold)
+    parents = {name: name for name in names}
+
+    def root(name: str) -> str:
+        while parents[name] != name:
+            parents[name] = name = parents[parents[name]]
+        return name
+
+    for example in examples:
+        same = index.same_text(example)
+        others = [other for _, other in index.alike(example)]
+        for other in others if same is None else [same, *others]:
+            first, second = sorted((root(example.id), root(other.id)))
+            parents[second] = first
+    return {name: root(name) for name in names}
 
 
 def normalized(text: str) -> str:
@@ -165,15 +197,25 @@ class _Index:
         for example in train:
             self._add(example)
 
+    def same_text(self, example: Example) -> Example | None:
+        """The first training example with the same text after normalization."""
+        return self._exact.get((_text(example), _pictures(example)))
+
     def most_alike(self, example: Example) -> Duplicate | None:
         """The training example most like this one, if one is alike enough."""
-        text, pictures = _text(example), _pictures(example)
-        same = self._exact.get((text, pictures))
+        same = self.same_text(example)
         if same is not None:
             return Duplicate(example.id, same.id, 1.0, True, _share_answer(same, example))
-        words = _words(text)
+        # Of equally alike ones the first, which max() gives.
+        best = max(self.alike(example), key=lambda found: found[0], default=None)
+        if best is None:
+            return None
+        return Duplicate(example.id, best[1].id, best[0], False, _share_answer(best[1], example))
+
+    def alike(self, example: Example) -> Iterator[tuple[float, Example]]:
+        """Every training example that is alike enough, in their order, with the similarity before it."""
+        words, pictures = _words(_text(example)), _pictures(example)
         weight = self._weigh(words)
-        best: tuple[float, _Entry] | None = None
         candidates = {number for word in self._prefix(words) for number in self._by_word.get(word, ())}
         for number in sorted(candidates):
             entry = self._entries[number]
@@ -181,13 +223,8 @@ class _Index:
                 continue
             shared = self._weigh(words & entry.words)
             similarity = shared / (weight + entry.weight - shared)
-            if similarity >= self._threshold and (best is None or similarity > best[0]):
-                best = similarity, entry
-        if best is None:
-            return None
-        return Duplicate(
-            example.id, best[1].example.id, best[0], False, _share_answer(best[1].example, example)
-        )
+            if similarity >= self._threshold:
+                yield similarity, entry.example
 
     def _add(self, example: Example) -> None:
         text, pictures = _text(example), _pictures(example)
@@ -215,6 +252,11 @@ class _Index:
                 return
             yield word
             left -= self._weights[word]
+
+
+def _check_threshold(threshold: float) -> None:
+    if not 0 < threshold <= 1:
+        raise UsageError(f"threshold is {threshold}; it must be above 0 (exclusive) and at most 1.")
 
 
 def _text(example: Example) -> str:

@@ -105,11 +105,26 @@ def refuse(source: Path | str, problems: Sequence[str]) -> NoReturn:
 
 
 def jsonl_values(path: Path) -> Iterator[tuple[str, object]]:
-    """Where each line stands and the JSON value on it, or `Damaged`."""
+    """Where each line of a file stands and the JSON value on it, or `Damaged`."""
+    return json_lines(_text(path))
+
+
+def json_lines(text: str) -> Iterator[tuple[str, object]]:
+    """Where each line of a text stands and the JSON value on it, or `Damaged`."""
     # Not splitlines(): JSON strings may hold the other line separators of Unicode.
-    for number, line in enumerate(_text(path).split("\n"), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             yield f"line {number}", _json(line)
+
+
+def text_lines(path: Path) -> list[tuple[str, str]]:
+    """Where each line of a file stands and the line; lines of nothing but blanks are left out.
+
+    Raises:
+        UsageError: If the file cannot be read.
+    """
+    lines = enumerate(_text(path).splitlines(), start=1)
+    return [(f"line {number}", line) for number, line in lines if line.strip()]
 
 
 def json_file(path: Path) -> object:
