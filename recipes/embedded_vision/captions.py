@@ -14,8 +14,8 @@ from pathlib import Path
 
 MERGES = 5000
 POSITIONS = 64
-FILLER = "\n"
-"""Written at the positions after a caption's end."""
+FILLER = " "
+"""Written at the positions after a caption's end: the language model then answers as if without."""
 _MARKS = {"Ġ": " ", "Ċ": "\n"}
 
 
@@ -36,7 +36,7 @@ class CaptionVocabulary:
         letters = {token for token in vocabulary if len(token) == 1 and (token.isascii() or token in _MARKS)}
         joined = {"".join(pair) for pair in data["model"]["merges"]}
         plain = {token for token in joined if all(letter in letters for letter in token)}
-        filler = vocabulary["Ċ"]
+        filler = vocabulary["Ġ"]
         others = sorted(vocabulary[token] for token in (letters | plain) if vocabulary[token] != filler)
         self.ids = [filler, *others]
         self._number = {token: number for number, token in enumerate(self.ids)}
@@ -65,8 +65,8 @@ class CaptionVocabulary:
         return numbers + [0] * (POSITIONS - len(numbers))
 
     def decode(self, numbers: Sequence[int]) -> str:
-        """The text that a row of numbers spells, without the filler around it."""
-        return "".join(self._texts[number] for number in numbers).strip("\n")
+        """The text that a row of numbers spells, without the filler after it."""
+        return "".join(self._texts[number] for number in numbers).rstrip(FILLER)
 
 
 def quoted(caption: str) -> str | None:

@@ -23,36 +23,122 @@ _PYTHON_PACKAGES = (
 )
 _SYSTEM_FOLDER = Path("/usr/share/fonts")
 
-TRAIN_FONTS = tuple(
-    """
-AmaticSC-Bold.ttf Caladea-Regular.ttf Caladea-Bold.ttf Caladea-Italic.ttf FredokaOne-Regular.ttf
-HankenGrotesk-Regular.otf HankenGrotesk-SemiBold.otf HankenGrotesk-Bold.otf Lato-Regular.ttf Lato-Bold.ttf
-Lato-Black.ttf Lato-Italic.ttf Manrope-Regular.ttf Manrope-Bold.ttf Manrope-ExtraBold.ttf
-AveriaSansGWF-Regular.ttf AveriaSansGWF-Bold.ttf YanoneKaffeesatz-Regular.otf YanoneKaffeesatz-Bold.otf
-Andika-Regular.ttf Andika-Bold.ttf FreeMonoBold.ttf FreeSans.ttf FreeSansBoldOblique.ttf FreeSerif.ttf
-FreeSerifBold.ttf Hack-Regular.ttf Hack-Bold.ttf Roboto-Regular.ttf Roboto-Bold.ttf Roboto-Light.ttf
-Roboto-BlackItalic.ttf Go-Regular.ttf Go-Bold.ttf Go-Mono.ttf Jura-Medium.otf Jura-Bold.otf Breip.ttf
-LinBiolinum_R.otf LinBiolinum_RB.otf LinLibertine_R.otf LinLibertine_RB.otf LinLibertine_RI.otf
-LiberationMono-Bold.ttf LiberationSans-Regular.ttf LiberationSans-Bold.ttf LiberationSans-Italic.ttf
-LiberationSerif-Regular.ttf LiberationSerif-BoldItalic.ttf Comfortaa-Regular.ttf Comfortaa-Bold.ttf
-Arapey-Regular.otf Arapey-Black.otf FiraCode-Regular.ttf FiraCode-Bold.ttf Gentium-R.ttf Gentium-I.ttf
-GoudyBookletter1911.otf DancingScript-Bold.otf Dosis-Medium.otf Dosis-Bold.otf B612-Regular.otf
-B612-Bold.otf Quicksand-Medium.ttf Quicksand-Bold.ttf Oxygen-Sans.ttf Oxygen-Sans-Bold.ttf Humor-Sans.ttf
-lobster.otf BebasNeue-Regular.otf NimbusMonoPS-Bold.otf NimbusRoman-Italic.otf
-Tuffy.ttf Tuffy_Bold.ttf PTF55F.ttf PTF75F.ttf PTS55F.ttf PTS75F.ttf PTN77F.ttf EBGaramond12-Regular.otf
-EBGaramond12-Bold.otf RobotoSlab-Regular.otf RobotoSlab-Bold.otf Inter-Regular.otf Inter-Bold.otf
-Inter-ExtraBoldItalic.otf LeagueSpartan-Bold.otf Cabin-Regular.otf Cabin-Bold.otf Cabin-Italic.otf
-C059-Roman.otf C059-BdIta.otf NimbusSans-Bold.otf P052-Roman.otf URWBookman-Demi.otf URWGothic-Book.otf
-Z003-MediumItalic.otf
-""".split()
+TRAIN_FONTS = (
+    "AmaticSC-Bold.ttf",
+    "Caladea-Regular.ttf",
+    "Caladea-Bold.ttf",
+    "Caladea-Italic.ttf",
+    "FredokaOne-Regular.ttf",
+    "HankenGrotesk-Regular.otf",
+    "HankenGrotesk-SemiBold.otf",
+    "HankenGrotesk-Bold.otf",
+    "Lato-Regular.ttf",
+    "Lato-Bold.ttf",
+    "Lato-Black.ttf",
+    "Lato-Italic.ttf",
+    "Manrope-Regular.ttf",
+    "Manrope-Bold.ttf",
+    "Manrope-ExtraBold.ttf",
+    "AveriaSansGWF-Regular.ttf",
+    "AveriaSansGWF-Bold.ttf",
+    "YanoneKaffeesatz-Regular.otf",
+    "YanoneKaffeesatz-Bold.otf",
+    "Andika-Regular.ttf",
+    "Andika-Bold.ttf",
+    "FreeMonoBold.ttf",
+    "FreeSans.ttf",
+    "FreeSansBoldOblique.ttf",
+    "FreeSerif.ttf",
+    "FreeSerifBold.ttf",
+    "Hack-Regular.ttf",
+    "Hack-Bold.ttf",
+    "Roboto-Regular.ttf",
+    "Roboto-Bold.ttf",
+    "Roboto-Light.ttf",
+    "Roboto-BlackItalic.ttf",
+    "Go-Regular.ttf",
+    "Go-Bold.ttf",
+    "Go-Mono.ttf",
+    "Jura-Medium.otf",
+    "Jura-Bold.otf",
+    "Breip.ttf",
+    "LinBiolinum_R.otf",
+    "LinBiolinum_RB.otf",
+    "LinLibertine_R.otf",
+    "LinLibertine_RB.otf",
+    "LinLibertine_RI.otf",
+    "LiberationMono-Bold.ttf",
+    "LiberationSans-Regular.ttf",
+    "LiberationSans-Bold.ttf",
+    "LiberationSans-Italic.ttf",
+    "LiberationSerif-Regular.ttf",
+    "LiberationSerif-BoldItalic.ttf",
+    "Comfortaa-Regular.ttf",
+    "Comfortaa-Bold.ttf",
+    "Arapey-Regular.otf",
+    "Arapey-Black.otf",
+    "FiraCode-Regular.ttf",
+    "FiraCode-Bold.ttf",
+    "Gentium-R.ttf",
+    "Gentium-I.ttf",
+    "GoudyBookletter1911.otf",
+    "DancingScript-Bold.otf",
+    "Dosis-Medium.otf",
+    "Dosis-Bold.otf",
+    "B612-Regular.otf",
+    "B612-Bold.otf",
+    "Quicksand-Medium.ttf",
+    "Quicksand-Bold.ttf",
+    "Oxygen-Sans.ttf",
+    "Oxygen-Sans-Bold.ttf",
+    "Humor-Sans.ttf",
+    "lobster.otf",
+    "BebasNeue-Regular.otf",
+    "NimbusMonoPS-Bold.otf",
+    "NimbusRoman-Italic.otf",
+    "Tuffy.ttf",
+    "Tuffy_Bold.ttf",
+    "PTF55F.ttf",
+    "PTF75F.ttf",
+    "PTS55F.ttf",
+    "PTS75F.ttf",
+    "PTN77F.ttf",
+    "EBGaramond12-Regular.otf",
+    "EBGaramond12-Bold.otf",
+    "RobotoSlab-Regular.otf",
+    "RobotoSlab-Bold.otf",
+    "Inter-Regular.otf",
+    "Inter-Bold.otf",
+    "Inter-ExtraBoldItalic.otf",
+    "LeagueSpartan-Bold.otf",
+    "Cabin-Regular.otf",
+    "Cabin-Bold.otf",
+    "Cabin-Italic.otf",
+    "C059-Roman.otf",
+    "C059-BdIta.otf",
+    "NimbusSans-Bold.otf",
+    "P052-Roman.otf",
+    "URWBookman-Demi.otf",
+    "URWGothic-Book.otf",
+    "Z003-MediumItalic.otf",
 )
-HELD_OUT_FONTS = tuple(
-    """
-DejaVuSans.ttf DejaVuSans-Bold.ttf DejaVuSerif.ttf OpenSans-Regular.ttf OpenSans-Bold.ttf
-OpenSans-Italic.ttf ComicNeue-Regular.otf ComicNeue-Bold.otf Karla-Regular.otf Karla-Bold.otf
-Vollkorn-Regular.ttf Vollkorn-Bold.ttf CharisSIL-Regular.ttf Carlito-Regular.ttf Carlito-Bold.ttf
-Cantarell-Bold.otf
-""".split()
+HELD_OUT_FONTS = (
+    "DejaVuSans.ttf",
+    "DejaVuSans-Bold.ttf",
+    "DejaVuSerif.ttf",
+    "OpenSans-Regular.ttf",
+    "OpenSans-Bold.ttf",
+    "OpenSans-Italic.ttf",
+    "ComicNeue-Regular.otf",
+    "ComicNeue-Bold.otf",
+    "Karla-Regular.otf",
+    "Karla-Bold.otf",
+    "Vollkorn-Regular.ttf",
+    "Vollkorn-Bold.ttf",
+    "CharisSIL-Regular.ttf",
+    "Carlito-Regular.ttf",
+    "Carlito-Bold.ttf",
+    "Cantarell-Bold.otf",
 )
 
 

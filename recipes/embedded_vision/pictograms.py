@@ -59,9 +59,7 @@ def load_pictograms(file: Path, sets: tuple[str, ...]) -> Pictograms:
         wanted = np.isin(archive["sets"], sets)
         names = archive["names"][wanted].tolist()
         pixels = archive["pixels"][wanted]
-    places = {
-        name: tuple(place for place, other in enumerate(names) if other == name) for name in set(names)
-    }
+    places = {name: tuple(place for place, other in enumerate(names) if other == name) for name in set(names)}
     return Pictograms(pixels, tuple(sorted(places.items())))
 
 
@@ -123,6 +121,7 @@ def _render(body: str, data: dict[str, Any]) -> np.ndarray[Any, Any] | None:
 
 
 def main() -> None:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--icons", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)

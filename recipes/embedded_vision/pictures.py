@@ -139,7 +139,7 @@ class Studio:
 
 
 def _altered(rng: random.Random, icon: Image.Image, difficulty: float) -> Image.Image:
-    """A pictogram mirrored, turned, recolored, squeezed or in gray, so that its drawer's style counts less."""
+    """A pictogram mirrored, turned, recolored, squeezed or in gray, so that a drawer's style counts less."""
     if rng.random() < 0.5:
         icon = ImageOps.mirror(icon)
     if rng.random() < 0.5 * difficulty:

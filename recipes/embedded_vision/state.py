@@ -1,0 +1,94 @@
+"""The state of stage 1: weights, optimizer and step, and the file that holds them between sessions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from embedded_vision.captions import CaptionVocabulary
+from embedded_vision.data import piece_embeddings
+from embedded_vision.targets import Aim
+from embedded_vision.tower import SIZES, Eyes, llava_config
+
+
+_FIRST_SCALE = 0.1
+
+
+@dataclass(slots=True)
+class Training:
+    """All that a session needs to go on.
+
+    Attributes:
+        eyes: Tower and projector.
+        aim: The losses, with the letters' head.
+        optimizer: AdamW over both.
+        size: Name of the tower's size.
+        step: Batches done.
+    """
+
+    eyes: Eyes
+    aim: Aim
+    optimizer: torch.optim.Optimizer
+    size: str
+    step: int = 0
+
+    def save(self, file: Path) -> None:
+        """Write a checkpoint; one that was there is replaced only when the new one is whole."""
+        partial = file.with_suffix(".partial")
+        torch.save(
+            {
+                "size": self.size,
+                "step": self.step,
+                "eyes": self.eyes.state_dict(),
+                "aim": self.aim.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+            },
+            partial,
+        )
+        partial.replace(file)
+
+
+def embedded_folder() -> Path:
+    """The language model's checkpoint."""
+    from levelhead.models._embedded import embedded_checkpoint
+
+    return embedded_checkpoint()
+
+
+def new_training(size: str, captions: CaptionVocabulary, seed: int = 0) -> Training:
+    """An untrained tower."""
+    from transformers import AutoConfig
+
+    torch.manual_seed(seed)
+    folder = embedded_folder()
+    eyes = Eyes(llava_config(SIZES[size], AutoConfig.from_pretrained(folder), image_token_id=0))
+    with torch.no_grad():
+        # Else the first embeddings would be several times longer than any real one.
+        eyes.multi_modal_projector.linear_2.weight.mul_(_FIRST_SCALE)
+    aim = Aim(piece_embeddings(folder, captions), SIZES[size].width)
+    return Training(eyes, aim, _optimizer(eyes, aim), size)
+
+
+def load_training(file: Path, captions: CaptionVocabulary) -> Training:
+    """The state that a checkpoint holds."""
+    saved: dict[str, Any] = torch.load(file, weights_only=True)
+    training = new_training(saved["size"], captions)
+    training.eyes.load_state_dict(saved["eyes"])
+    training.aim.load_state_dict(saved["aim"])
+    training.optimizer.load_state_dict(saved["optimizer"])
+    training.step = saved["step"]
+    return training
+
+
+def _optimizer(eyes: Eyes, aim: Aim) -> torch.optim.Optimizer:
+    weights = [*eyes.parameters(), *aim.parameters()]
+    return torch.optim.AdamW(
+        [
+            {"params": [weight for weight in weights if weight.dim() > 1], "weight_decay": 0.05},
+            {"params": [weight for weight in weights if weight.dim() <= 1], "weight_decay": 0.0},
+        ],
+        betas=(0.9, 0.98),
+    )
