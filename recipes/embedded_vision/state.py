@@ -13,7 +13,6 @@ from embedded_vision.data import piece_embeddings
 from embedded_vision.targets import Aim
 from embedded_vision.tower import SIZES, Eyes, llava_config
 
-
 _FIRST_SCALE = 0.1
 
 

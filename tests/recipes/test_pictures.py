@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from embedded_vision.captions import POSITIONS, CaptionVocabulary, quoted
+from embedded_vision.fonts import HELD_OUT_FONTS, TRAIN_FONTS
+from embedded_vision.grounds import SIDE, plain
+from embedded_vision.lettering import write
+from embedded_vision.pictograms import HELD_OUT_SETS, TRAIN_SETS, read_names
+from embedded_vision.pictures import KINDS, Studio
+from embedded_vision.shapes import draw_shapes
+from embedded_vision.words import is_unseen, word_lists
+
+BOX = (0, 0, SIDE, SIDE)
+
+
+def ink_near(picture: Image.Image, x: float, y: float, reach: int = 9) -> int:
+    """Black pixels around a place."""
+    pixels = np.asarray(picture.convert("L"))
+    rows = slice(max(0, round(y) - reach), round(y) + reach)
+    return int((pixels[rows, max(0, round(x) - reach) : round(x) + reach] < 128).sum())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_picture_follows_from_its_seed_and_number(studio: Studio, kind: str) -> None:
+    first, again = (studio.picture(17, kind=kind) for _ in range(2))
+    assert first.caption == again.caption
+    assert first.letters == again.letters
+    assert first.image.tobytes() == again.image.tobytes()
+    assert first.image.tobytes() != studio.picture(18, kind=kind).image.tobytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_caption_fits_the_positions(studio: Studio, captions: CaptionVocabulary, kind: str) -> None:
+    for number in range(60):
+        picture = studio.picture(number, kind=kind)
+        assert picture.image.size == (SIDE, SIDE)
+        row = captions.row(picture.caption)
+        assert len(row) == POSITIONS
+        assert captions.decode(row) == picture.caption
+
+
+@pytest.mark.parametrize("kind", ["words", "scene"])
+def test_the_letters_spell_the_quoted_text(studio: Studio, kind: str) -> None:
+    for number in range(40):
+        picture = studio.picture(number, kind=kind)
+        spelled = "".join(letter.letter for letter in picture.letters)
+        assert spelled == (quoted(picture.caption) or "").replace(" ", "")
+
+
+@pytest.mark.parametrize("angle", [0.0, 20.0, -20.0])
+def test_there_is_ink_where_a_letter_is_said_to_be(angle: float) -> None:
+    for seed in range(20):
+        picture = plain((255, 255, 255))
+        letters = write(
+            picture,
+            "house berry",
+            box=BOX,
+            font_name="Manrope-Bold.ttf",
+            pixels=30,
+            ink=(0, 0, 0),
+            rng=random.Random(seed),
+            angle=angle,
+        )
+        assert all(ink_near(picture, letter.x, letter.y) > 0 for letter in letters)
+        assert all(0 <= letter.x < SIDE and 0 <= letter.y < SIDE for letter in letters)
+
+
+def test_a_long_text_is_broken_into_lines_that_fit() -> None:
+    picture = plain((255, 255, 255))
+    letters = write(
+        picture,
+        "intelligence notebook intelligence",
+        box=(20, 20, 172, 172),
+        font_name="Lato-Regular.ttf",
+        pixels=60,
+        ink=(0, 0, 0),
+        rng=random.Random(0),
+    )
+    assert len({letter.y for letter in letters}) > 1
+    black = np.argwhere(np.asarray(picture.convert("L")) < 128)
+    assert black.min() >= 20
+    assert black.max() < 172
+
+
+def test_as_many_shapes_are_drawn_as_are_told() -> None:
+    from scipy.ndimage import label
+
+    numbers = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
+    for seed in range(60):
+        picture = plain((255, 255, 255))
+        told = draw_shapes(picture, random.Random(seed), most=5)
+        ink = (np.asarray(picture).astype(int) != 255).any(axis=2)
+        assert label(ink, np.ones((3, 3)))[1] == numbers[told.split()[0]], told
+
+
+def test_shapes_stand_where_they_are_told_to() -> None:
+    halves = {"left": (1, -1), "right": (1, 1), "top": (0, -1), "bottom": (0, 1)}
+    seen = set()
+    for seed in range(80):
+        picture = plain((255, 255, 255))
+        told = draw_shapes(picture, random.Random(seed), most=5)
+        place = told.split()[-1]
+        if place in halves:
+            axis, side = halves[place]
+            ink = np.argwhere((np.asarray(picture) != 255).any(axis=2))[:, axis] - SIDE / 2
+            assert (ink * side > 0).all(), told
+            seen.add(place)
+    assert seen == set(halves)
+
+
+def test_unseen_words_are_kept_out_of_the_training_list() -> None:
+    vocabulary = {f"Ġ{word}": number for number, word in enumerate(["House", "house", "x", "naïve", "a1"])}
+    vocabulary |= {f"Ġword{chr(97 + one)}{chr(97 + two)}": 0 for one in range(26) for two in range(26)}
+    known, unseen = word_lists(vocabulary)
+    assert "house" in known
+    assert "naïve" not in known
+    both = {word for words in unseen.by_length.values() for word in words}
+    assert len(both) > 5
+    assert not any(word in known for word in both)
+    assert all(is_unseen(word.upper()) for word in both)
+
+
+def test_nothing_that_is_measured_on_is_trained_on() -> None:
+    assert not set(TRAIN_FONTS) & set(HELD_OUT_FONTS)
+    families = [
+        {name.split("-")[0].split(".")[0] for name in names} for names in (TRAIN_FONTS, HELD_OUT_FONTS)
+    ]
+    assert not families[0] & families[1]
+    assert not set(TRAIN_SETS) & set(HELD_OUT_SETS)
+
+
+def test_there_are_more_than_two_hundred_names_and_no_icon_has_two() -> None:
+    names = read_names()
+    icons = [icon for group in names.values() for icon in group]
+    assert len(names) > 200
+    assert len(icons) == len(set(icons))
