@@ -15,6 +15,7 @@ from embedded_vision.fonts import font
 from embedded_vision.grounds import Color
 
 Box = tuple[int, int, int, int]
+_SMALLEST = 8  # pixels of a font
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,10 @@ def write(
     height = ascent + descent
     widths = [face.getlength(line) for line in lines]
     width, tall = max(widths), height * len(lines)
-    left = box[0] + _place(rng, room_x - width, jitter)
-    top = box[1] + _place(rng, room_y - tall, jitter)
+    # Turned, the text takes a larger box about the same middle.
+    turned_width, turned_height = _turned_size(width, tall, angle)
+    left = box[0] + _place(rng, room_x - turned_width, jitter) + (turned_width - width) / 2
+    top = box[1] + _place(rng, room_y - turned_height, jitter) + (turned_height - tall) / 2
     align = rng.choice((0.0, 0.5, 0.5, 1.0))
     layer = Image.new("L", picture.size) if angle else None
     draw = ImageDraw.Draw(layer or picture)
@@ -86,15 +89,15 @@ def _fit(
     text: str, font_name: str, pixels: int, room_x: float, room_y: float, angle: float
 ) -> tuple[ImageFont.FreeTypeFont, list[str]]:
     """The largest font up to the wanted size with which some way of breaking the lines fits."""
-    slope = abs(math.sin(math.radians(angle)))
     while True:
         face = font(font_name, pixels)
         lines = _broken(text, face, room_x)
         width = max(face.getlength(line) for line in lines)
         tall = sum(face.getmetrics()) * len(lines)
-        if (width + slope * tall <= room_x and tall + slope * width <= room_y) or pixels <= 8:
+        turned_width, turned_height = _turned_size(width, tall, angle)
+        if (turned_width <= room_x and turned_height <= room_y) or pixels <= _SMALLEST:
             return face, lines
-        pixels = max(8, int(pixels * 0.85))
+        pixels = max(_SMALLEST, int(pixels * 0.85))
 
 
 def _broken(text: str, face: ImageFont.FreeTypeFont, room: float) -> list[str]:
@@ -114,6 +117,11 @@ def _letters(line: str, face: ImageFont.FreeTypeFont, x: float, y: float) -> lis
         for place, letter in enumerate(line)
         if letter != " "
     ]
+
+
+def _turned_size(width: float, height: float, angle: float) -> tuple[float, float]:
+    sine, cosine = abs(math.sin(math.radians(angle))), abs(math.cos(math.radians(angle)))
+    return width * cosine + height * sine, width * sine + height * cosine
 
 
 def _turned(letter: Letter, middle: tuple[float, float], angle: float) -> Letter:

@@ -17,7 +17,7 @@ from levelhead.records import Image, Prompt
 TEXTS = (
     Prompt.ask("What is the capital of France?"),
     Prompt.ask("Who are you?", system="You are a pirate."),
-    Prompt.complete("The capital of Italy is"),
+    Prompt.ask("Name three animals."),
 )
 
 
@@ -56,7 +56,7 @@ def test_the_eyes_weigh_at_most_fifteen_megabytes(eyes: Path) -> None:
 def test_without_a_picture_nothing_changes(seeing: Model) -> None:
     blind = load_model("embedded", exact=True, threads=1)
     assert answers(seeing, TEXTS) == answers(blind, TEXTS)
-    words = [" Paris", " Arr", " Rome"]
+    words = [" Paris", " Arr", " Dog"]
     for one, other in zip(seeing.score(TEXTS, words), blind.score(TEXTS, words), strict=True):
         assert one.log_prob == pytest.approx(other.log_prob, abs=1e-4)
 

@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from embedded_vision import state, train_tower
+from embedded_vision import train_tower
 from embedded_vision.captions import CaptionVocabulary
 from embedded_vision.data import TrainingBatches
 from embedded_vision.pictures import Studio
 from embedded_vision.state import Training, load_training, new_training
-from embedded_vision.tower import TowerSize
+from embedded_vision.tower import SIZES, TowerSize
 from embedded_vision.train_tower import keep_rows, learning_rate, train
 
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setitem(state.SIZES, "tiny", TowerSize(width=32, layers=2, heads=2))
+    monkeypatch.setitem(SIZES, "tiny", TowerSize(width=32, layers=2, heads=2))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield "tiny"
@@ -70,8 +70,8 @@ def test_training_lowers_the_losses(
     tiny: str, captions: CaptionVocabulary, studio: Studio, tmp_path: Path
 ) -> None:
     batches = TrainingBatches(replace(studio, seed=4), captions, rows=8, ramp=0)
-    settings = options(tmp_path, 8 * 12)
-    settings.rows, settings.learning_rate = 8, 0.3  # the warmup makes it small
+    settings = options(tmp_path, 8 * 30)
+    settings.rows, settings.learning_rate = 8, 0.05  # the warmup makes it small
     trained(new_training(tiny, captions), batches, settings)
     with (tmp_path / "log.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
