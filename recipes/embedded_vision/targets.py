@@ -19,6 +19,8 @@ LETTER_CLASSES = 95
 """Printable ASCII; the space, which is never a letter of a picture, stands for "no letter"."""
 _FILLERS_SCORED = 4
 _EMPTY_WEIGHT = 0.1
+_FIRST_LOG_SHARPNESS = 1.0
+"""Right embeddings then win clearly. With a lower one the tower learns to shout: lengths several times real."""
 
 
 def patch_letters(letters: Sequence[Letter]) -> list[list[int]]:
@@ -56,7 +58,7 @@ class Aim(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.register_buffer("embeddings", embeddings, persistent=False)
         self.register_buffer("half_squares", embeddings.square().sum(dim=1) / 2, persistent=False)
-        self.log_sharpness = nn.Parameter(torch.tensor(0.0))
+        self.log_sharpness = nn.Parameter(torch.tensor(_FIRST_LOG_SHARPNESS))
         self.letters = nn.Linear(width, LETTERS_IN_PATCH * LETTER_CLASSES)
 
     def scores(self, emitted: torch.Tensor) -> torch.Tensor:

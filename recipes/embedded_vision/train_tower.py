@@ -32,7 +32,7 @@ LOG = "log.csv"
 _WARMUP_STEPS = 300
 _LAST_RATE = 0.05  # of the peak learning rate
 _CLIP = 1.0
-_DISTANCE_WEIGHT = 0.2
+_DISTANCE_WEIGHT = 0.5
 _TRAINING_SEED = 1
 _COLUMNS = [
     "step",
