@@ -10,7 +10,7 @@ import pytest
 
 import levelhead.honesty
 from levelhead.cli import main
-from levelhead.cli._honesty_tuning import MethodName
+from levelhead.cli._honesty_options import MethodName
 from levelhead.honesty import BuildReport, BuildSettings
 from levelhead.honesty._build_folder import BuildFacts, LossFacts, OwnCounts, OwnFacts, TaskCounts
 from levelhead.honesty._label_noise import label_noise

@@ -161,6 +161,31 @@ def test_questions_held_out_must_not_be_trained_on(
     assert not adapter.exists()
 
 
+def test_questions_held_out_are_told_after_each_epoch_and_stand_in_the_card(
+    model: str,
+    probed: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    held_out, data, adapter = tmp_path / "held.jsonl", tmp_path / "data", tmp_path / "adapter"
+    facts = FACTS | UNKNOWN
+    rows = [{"id": f"h-{name}", "question": f"{name}?", "answers": [facts[name]]} for name in facts]
+    held_out.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert levelhead("build", probed, "--out", data, monkeypatch=monkeypatch) == 0
+    words: tuple[str | Path, ...] = (
+        *("tune", model, "--data", data, "--out", adapter, "--held-out", held_out),
+        *("--epochs", "2", "--threads", "1"),
+    )
+    assert levelhead(*words, monkeypatch=monkeypatch) == 0
+    said = capsys.readouterr().out
+    assert "after epoch 1: accuracy" in said
+    assert "after epoch 2: accuracy" in said
+    evaluations = json.loads((adapter / "tuning.json").read_text())["report"]["evaluations"]
+    assert {"accuracy", "over_refusal", "auroc"} <= evaluations["2"].keys()
+    assert "| over_refusal |" in (adapter / "README.md").read_text()
+
+
 def test_a_merged_adapter_is_a_plain_checkpoint(
     model: str, probed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

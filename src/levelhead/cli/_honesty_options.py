@@ -53,6 +53,54 @@ class SchedulerName(StrEnum):
     CONSTANT = "constant"
 
 
+class MethodName(StrEnum):
+    """What is taught."""
+
+    SURE = "sure"
+    SURE_CROSSFIT = "sure-crossfit"
+    SURE_OWN = "sure-own"
+    REPLACE = "replace"
+    UNSUPERVISED = "unsupervised"
+    VANILLA = "vanilla"
+
+
+class RuleName(StrEnum):
+    """When an answer is right."""
+
+    CORRECTED = "corrected"
+    PAPER = "paper"
+
+
+class EntropyName(StrEnum):
+    """Entropy of what."""
+
+    TEXT = "text"
+    SEMANTIC = "semantic"
+
+
+class TiesName(StrEnum):
+    """Where questions go whose entropy stands exactly at the cut."""
+
+    TOGETHER = "together"
+    RANDOM = "random"
+
+
+class DeviceName(StrEnum):
+    """Where training runs."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class StaticName(StrEnum):
+    """What becomes of an unsure question that is nearly the same as a sure one."""
+
+    DROP = "drop"
+    RELABEL = "relabel"
+    KEEP = "keep"
+
+
 Data = Annotated[
     list[str],
     typer.Option(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,72 +20,30 @@ if TYPE_CHECKING:
     from levelhead.training import Dialogue
 
 
-class MethodName(StrEnum):
-    """What is taught."""
-
-    SURE = "sure"
-    SURE_CROSSFIT = "sure-crossfit"
-    SURE_OWN = "sure-own"
-    REPLACE = "replace"
-    UNSUPERVISED = "unsupervised"
-    VANILLA = "vanilla"
-
-
-class RuleName(StrEnum):
-    """When an answer is right."""
-
-    CORRECTED = "corrected"
-    PAPER = "paper"
-
-
-class EntropyName(StrEnum):
-    """Entropy of what."""
-
-    TEXT = "text"
-    SEMANTIC = "semantic"
-
-
-class TiesName(StrEnum):
-    """Where questions go whose entropy stands exactly at the cut."""
-
-    TOGETHER = "together"
-    RANDOM = "random"
-
-
-class DeviceName(StrEnum):
-    """Where training runs."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-
-
-class StaticName(StrEnum):
-    """What becomes of an unsure question that is nearly the same as a sure one."""
-
-    DROP = "drop"
-    RELABEL = "relabel"
-    KEEP = "keep"
-
-
 def build_data(
     probes: Annotated[
         list[Path],
         typer.Argument(metavar="PROBE...", help="Run folders of honesty probe.", show_default=False),
     ],
     out: options.Out,
-    method: Annotated[MethodName, typer.Option("--method", help="What is taught.")] = MethodName.SURE,
-    rule: Annotated[RuleName, typer.Option("--rule", help="When an answer is right.")] = RuleName.CORRECTED,
+    method: Annotated[
+        honesty_options.MethodName, typer.Option("--method", help="What is taught.")
+    ] = honesty_options.MethodName.SURE,
+    rule: Annotated[
+        honesty_options.RuleName, typer.Option("--rule", help="When an answer is right.")
+    ] = honesty_options.RuleName.CORRECTED,
     threshold: Annotated[
         float | None,
         typer.Option("--threshold", help="Known from this share of right samples. [default: greedy answer]"),
     ] = None,
     entropy: Annotated[
-        EntropyName, typer.Option("--entropy", help="unsupervised: of answers as written, or of meanings.")
-    ] = EntropyName.TEXT,
+        honesty_options.EntropyName,
+        typer.Option("--entropy", help="unsupervised: of answers as written, or of meanings."),
+    ] = honesty_options.EntropyName.TEXT,
     ties: Annotated[
-        TiesName, typer.Option("--ties", help="unsupervised: where questions exactly at the cut go.")
-    ] = TiesName.TOGETHER,
+        honesty_options.TiesName,
+        typer.Option("--ties", help="unsupervised: where questions exactly at the cut go."),
+    ] = honesty_options.TiesName.TOGETHER,
     unsure_share: Annotated[
         float | None, typer.Option("--unsure-share", help="Share of unsure questions held in every task.")
     ] = None,
@@ -109,9 +66,9 @@ def build_data(
         bool, typer.Option("--conflict-filter", help="Drop questions whose labels conflict (CRaFT).")
     ] = False,
     static_conflicts: Annotated[
-        StaticName,
+        honesty_options.StaticName,
         typer.Option("--static-conflicts", help="Conflict filter: near-duplicates of sure ones."),
-    ] = StaticName.DROP,
+    ] = honesty_options.StaticName.DROP,
     drop_unchanged: Annotated[
         bool,
         typer.Option("--drop-unchanged", help="Conflict filter: drop unsure ones that stay so."),
@@ -240,8 +197,9 @@ def tune_model(
         honesty_options.TuningDTypeName, typer.Option("--dtype", help="Precision of the weights in training.")
     ] = honesty_options.TuningDTypeName.FLOAT32,
     device: Annotated[
-        DeviceName, typer.Option("--device", help="Where to train: auto takes the best that is there.")
-    ] = DeviceName.AUTO,
+        honesty_options.DeviceName,
+        typer.Option("--device", help="Where to train: auto takes the best that is there."),
+    ] = honesty_options.DeviceName.AUTO,
     threads: options.Threads = None,
 ) -> None:
     """Tune a model on built data; write an adapter with its card. Started again, it goes on."""

@@ -53,7 +53,7 @@ class ReplyFile:
         except OSError as error:
             self._release()
             raise cannot("read", path, error) from error
-        except BaseException:
+        except BaseException:  # an interrupt too gives the descriptors back, and then goes on its way
             self._release()
             raise
 
