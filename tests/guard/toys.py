@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from levelhead.guard import Pair
-from levelhead.guard._export import export_float32
-from levelhead.guard._saved import SavedDetector, SavedFormat
+from levelhead.guard.detector._saved import SavedDetector, SavedFormat
+from levelhead.guard.training._export import export_float32
 
 SUBJECTS = ("cookies", "cakes", "pies", "apples", "plums", "nuts", "buns", "pears")
 _PHRASES = (
@@ -68,7 +68,7 @@ def build_encoder(folder: Path, *, seed: int = 0, categories: Sequence[str] = ()
     """An encoder detector with random float32 weights."""
     import torch
 
-    from levelhead.guard._train_model import build_model, fast_tokenizer
+    from levelhead.guard.training._model import build_model, fast_tokenizer
 
     base = build_base(folder.parent / f"{folder.name}-base", seed=seed)
     torch.manual_seed(seed)

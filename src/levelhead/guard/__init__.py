@@ -8,25 +8,25 @@ are trained by `train_encoder`, and `calibrate_on_file` gives any detector proba
 stated false-positive budget.
 """
 
-from levelhead.guard._calibrate import calibrate
-from levelhead.guard._calibrating import LabelledScores, calibrate_on_file, score_file
-from levelhead.guard._calibration import CALIBRATION_FILE, CalibratedDetector, Calibration
-from levelhead.guard._curve import CurvePoint, curve_csv, curve_svg, threshold_curve
-from levelhead.guard._detector import Detector
-from levelhead.guard._encoder import EncoderDetector
-from levelhead.guard._ensemble import EnsembleDetector
-from levelhead.guard._format import ANSWER_ONLY, FORMAT_VERSION, FormattedText, TextFormat, formatted
-from levelhead.guard._judgement import Judgement
-from levelhead.guard._judging import JudgingReport, judge_file
-from levelhead.guard._lexical import LexicalDetector
-from levelhead.guard._llm import LLMDetector
-from levelhead.guard._load import load_detector
 from levelhead.guard._pair import BadLine, Pair, read_pairs
-from levelhead.guard._reading import ReadingDetector
-from levelhead.guard._remote import POLICY, RemoteDetector
-from levelhead.guard._train_encoder import train_encoder
-from levelhead.guard._train_report import EncoderReport
-from levelhead.guard._train_settings import EncoderSettings
+from levelhead.guard.calibration._calibrate import calibrate
+from levelhead.guard.calibration._calibrating import LabelledScores, calibrate_on_file, score_file
+from levelhead.guard.calibration._curve import CurvePoint, curve_csv, curve_svg, threshold_curve
+from levelhead.guard.detector._calibration import CALIBRATION_FILE, CalibratedDetector, Calibration
+from levelhead.guard.detector._detector import Detector
+from levelhead.guard.detector._encoder import EncoderDetector
+from levelhead.guard.detector._ensemble import EnsembleDetector
+from levelhead.guard.detector._format import ANSWER_ONLY, FORMAT_VERSION, FormattedText, TextFormat, formatted
+from levelhead.guard.detector._judgement import Judgement
+from levelhead.guard.detector._judging import JudgingReport, judge_file
+from levelhead.guard.detector._lexical import LexicalDetector
+from levelhead.guard.detector._llm import LLMDetector
+from levelhead.guard.detector._load import load_detector
+from levelhead.guard.detector._reading import ReadingDetector
+from levelhead.guard.detector._remote import POLICY, RemoteDetector
+from levelhead.guard.training._encoder import train_encoder
+from levelhead.guard.training._report import EncoderReport
+from levelhead.guard.training._settings import EncoderSettings
 
 __all__ = [
     "ANSWER_ONLY",

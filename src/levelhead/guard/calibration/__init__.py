@@ -1,0 +1,1 @@
+"""From raw scores to probabilities, and to a threshold for a stated false-positive budget."""

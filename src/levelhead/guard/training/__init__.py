@@ -1,0 +1,1 @@
+"""Train detectors: rows, batches, the resumable loop, the export to onnxruntime."""

@@ -1,0 +1,115 @@
+"""Which rows are trained on, which are held out, and in what order: pure functions of rows, seed and epoch.
+
+Nothing here keeps a state, so a training that is resumed sees the same batches.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from levelhead.errors import UsageError
+from levelhead.guard._pair import Pair
+from levelhead.guard.detector._format import TextFormat, formatted
+from levelhead.guard.detector._windows import TokenWindows
+
+_BUCKET = 32
+"""Rows of so many batches are sorted by length together: little is padded, and the order stays random."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Rows to learn from and rows to choose the best weights by. No goal is on both sides."""
+
+    train: tuple[Pair, ...]
+    held_out: tuple[Pair, ...]
+
+
+def goal_of(pair: Pair) -> str:
+    """What a pair is about: pairs of one goal stay on one side of a split.
+
+    The metadata says it under `goal` or `group`; else it is the question, else the pair stands for itself.
+    """
+    named = pair.metadata.get("goal") or pair.metadata.get("group")
+    return " ".join(str(named or pair.question or f"id {pair.id}").casefold().split())
+
+
+def split_by_goal(pairs: Sequence[Pair], *, share: float, most: int, seed: int) -> Split:
+    """Hold out a share of the goals, at most so many rows of them.
+
+    Raises:
+        UsageError: If a pair has no label, or one side lacks one of the classes.
+    """
+    if unlabelled := [pair.id for pair in pairs if pair.label is None]:
+        raise UsageError(
+            f"{len(unlabelled)} of {len(pairs)} pairs have no label; the first is {unlabelled[0]!r}."
+        )
+    # Goals are drawn in two kinds, with a harmful answer and without, so that both come to both sides.
+    goals: dict[str, bool] = {}
+    for pair in pairs:
+        goal = goal_of(pair)
+        goals[goal] = goals.get(goal, False) or bool(pair.label)
+    chosen: set[str] = set()
+    for kind in (True, False):
+        names = sorted(goal for goal, harmful in goals.items() if harmful == kind)
+        random.Random(f"{seed}/split/{kind}").shuffle(names)
+        chosen.update(names[: round(len(names) * share) or min(1, len(names) - 1)])
+    train = [pair for pair in pairs if goal_of(pair) not in chosen]
+    held = [pair for pair in pairs if goal_of(pair) in chosen]
+    if len(held) > most:
+        held = random.Random(f"{seed}/held").sample(held, most)
+    for side, rows in (("training", train), ("held-out", held)):
+        if len({pair.label for pair in rows}) < 2:
+            raise UsageError(
+                f"The {side} side of the split has {len(rows)} rows, all of one class or none. Give pairs of "
+                f"both classes with more goals (there are {len(goals)}; metadata `goal`), or another "
+                "held_out."
+            )
+    return Split(tuple(train), tuple(held))
+
+
+def epoch_batches(
+    labels: Sequence[bool], lengths: Sequence[int], *, batch_size: int, seed: int, epoch: int
+) -> list[list[int]]:
+    """Batches of one epoch, as places: every row of the larger class once, the others as often together.
+
+    Args:
+        labels: Whether each row is harmful; both classes occur.
+        lengths: Tokens of each row.
+        batch_size: Rows of a batch; the last one may be smaller.
+        seed: Of the order.
+        epoch: Which epoch.
+    """
+    chance = random.Random(f"{seed}/order/{epoch}")
+    classes = [[place for place, label in enumerate(labels) if label == kind] for kind in (True, False)]
+    most = max(len(places) for places in classes)
+    drawn: list[int] = []
+    for places in classes:
+        copies: list[int] = []
+        while len(copies) < most:
+            copies += chance.sample(places, len(places))
+        drawn += copies[:most]
+    chance.shuffle(drawn)
+    batches: list[list[int]] = []
+    for start in range(0, len(drawn), _BUCKET * batch_size):
+        near = sorted(drawn[start : start + _BUCKET * batch_size], key=lambda place: lengths[place])
+        batches += [near[first : first + batch_size] for first in range(0, len(near), batch_size)]
+    chance.shuffle(batches)
+    return batches
+
+
+def training_row(
+    pair: Pair, form: TextFormat, windows: TokenWindows, *, drop_question: float, chance: random.Random
+) -> list[int]:
+    """The tokens that one row is trained on this time: a question that may be dropped, one window of many."""
+    dropped = chance.random() < drop_question
+    rows = windows.rows(formatted(pair, replace(form, question=form.question and not dropped)))
+    return chance.choice(rows)
+
+
+def both_ways(pairs: Sequence[Pair]) -> Iterator[Sequence[Pair]]:
+    """The pairs as they are, and without their questions where there are any."""
+    yield pairs
+    if any(pair.question is not None for pair in pairs):
+        yield [replace(pair, question=None) for pair in pairs]

@@ -1,0 +1,141 @@
+"""The folder of an encoder training: begun once, gone on with by the same call, finished once.
+
+`training.json` is written first, with base, data and settings, and again with the report when all is done.
+Checkpoints lie below `checkpoints/` until then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from levelhead.errors import RunFolderError
+from levelhead.guard._pair import Pair
+from levelhead.guard.detector._saved import file_hash
+from levelhead.guard.training._report import EncoderReport
+from levelhead.guard.training._settings import EncoderSettings
+from levelhead.running import hold_lock, json_text, write_whole
+
+TRAINING_FILE = "training.json"
+_CHECKPOINTS, _LOCK = "checkpoints", ".training.lock"
+
+
+class TrainingFolder:
+    """The folder, opened for writing by `opened`.
+
+    Attributes:
+        path: The folder; the int8 detector ends up here.
+        float32: Where the float32 detector ends up.
+    """
+
+    def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
+        self.path, self.float32 = path, path / "float32"
+        self._identity = identity
+
+    @classmethod
+    @contextmanager
+    def opened(cls, path: Path, identity: Mapping[str, Any]) -> Iterator[TrainingFolder]:
+        """Open the folder for one process.
+
+        Raises:
+            RunFolderError: If it holds something else or another training, another process writes to it, or
+                it cannot be written.
+        """
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            held = {entry.name for entry in path.iterdir()} - {_LOCK, f".{TRAINING_FILE}.draft"}
+        except OSError as error:
+            raise RunFolderError(
+                f"The folder {path} cannot be used ({error.strerror}). Give another folder."
+            ) from error
+        if held and TRAINING_FILE not in held:
+            raise RunFolderError(f"{path} holds {min(held)!r} and no {TRAINING_FILE}. Give an empty folder.")
+        with hold_lock(path / _LOCK):
+            folder = cls(path, identity)
+            if TRAINING_FILE not in held:
+                write_whole(path / TRAINING_FILE, [json_text(identity, indent=2), "\n"])
+            folder._require_same()
+            (path / _CHECKPOINTS).mkdir(exist_ok=True)
+            yield folder
+
+    def report(self) -> EncoderReport | None:
+        """The report of a training that has finished, else None."""
+        found = self._read().get("report")
+        return None if found is None else EncoderReport(**found)
+
+    def save(self, name: str, state: Mapping[str, Any]) -> None:
+        """Write a checkpoint; the old one stays until the new one is whole."""
+        import torch
+
+        path = self.path / _CHECKPOINTS / f"{name}.pt"
+        draft = path.with_suffix(".draft")
+        try:
+            torch.save(state, draft)
+            draft.replace(path)
+        except (OSError, RuntimeError) as error:  # torch turns a full disk into a RuntimeError
+            raise RunFolderError(
+                f"Cannot write {path} ({error}). Free some space and start again."
+            ) from error
+
+    def load(self, name: str) -> dict[str, Any] | None:
+        """Read a checkpoint; None if there is none."""
+        import torch
+
+        path = self.path / _CHECKPOINTS / f"{name}.pt"
+        if not path.is_file():
+            return None
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # pickle, zip and torch raise many kinds
+            raise RunFolderError(
+                f"The checkpoint {path} is damaged ({error}). Remove {path.parent} to train anew."
+            ) from error
+        return state
+
+    def finish(self, report: EncoderReport, card: str) -> None:
+        """Write card and report, and take the checkpoints away."""
+        (self.path / "README.md").write_text(card, encoding="utf-8")
+        whole = {**self._identity, "report": report.to_json()}
+        write_whole(self.path / TRAINING_FILE, [json_text(whole, indent=2), "\n"])
+        shutil.rmtree(self.path / _CHECKPOINTS, ignore_errors=True)
+
+    def _read(self) -> dict[str, Any]:
+        path = self.path / TRAINING_FILE
+        try:
+            found: dict[str, Any] = json.loads(path.read_text(encoding="ascii"))
+        except (OSError, ValueError) as error:
+            raise RunFolderError(
+                f"{path} cannot be read ({error}). Remove the folder to train anew."
+            ) from error
+        return found
+
+    def _require_same(self) -> None:
+        found = self._read()
+        differing = [key for key, value in self._identity.items() if found.get(key) != value]
+        if differing:
+            raise RunFolderError(
+                f"{self.path} holds another training: its {', '.join(differing)} differ. Give another "
+                "folder, or remove it to train anew."
+            )
+
+
+def identity_of(base: str, pairs: Sequence[Pair], settings: EncoderSettings) -> dict[str, Any]:
+    """What makes one training another, as it comes back from JSON. It holds hashes, no texts and no paths."""
+    rows = hashlib.sha256()
+    for pair in pairs:
+        rows.update(json_text([pair.id, pair.digest(), pair.label, dict(pair.metadata)]).encode("ascii"))
+    folder = Path(base)
+    weights = {path.name: file_hash(path) for path in sorted(folder.glob("*.safetensors"))}
+    identity = {
+        "schema": 1,
+        "base": {"name": folder.name if folder.is_dir() else base, "weights": weights},
+        "data": {"rows": len(pairs), "hash": rows.hexdigest()},
+        "settings": settings.to_json(),
+    }
+    plain: dict[str, Any] = json.loads(json_text(identity))
+    return plain

@@ -1,0 +1,110 @@
+"""What a training did, and the model card that lies beside the weights."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from levelhead.guard._pair import Pair
+from levelhead.guard.training._data import Split
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderReport:
+    """What a training did.
+
+    Attributes:
+        train: Rows trained on.
+        held_out: Rows held out.
+        steps: Steps that were made.
+        best_step: The step whose weights were kept.
+        average_precision: AP on the held-out rows by step, averaged over with and without question.
+        auroc_fp32: On the held-out rows, served by onnxruntime.
+        auroc_int8: The same of the int8 weights.
+        mean_gap: Mean difference of their probabilities.
+        int8_bytes: Size of the int8 weights.
+    """
+
+    train: int
+    held_out: int
+    steps: int
+    best_step: int
+    average_precision: dict[str, float]
+    auroc_fp32: float
+    auroc_int8: float
+    mean_gap: float
+    int8_bytes: int
+
+    def to_json(self) -> dict[str, object]:
+        """The report as plain data."""
+        return asdict(self)
+
+
+def model_card(
+    report: EncoderReport,
+    split: Split,
+    base: str,
+    settings: Mapping[str, object],
+    licences: Mapping[str, str],
+) -> str:
+    """The card, as Markdown with a head that hubs read.
+
+    Args:
+        report: What training did.
+        split: The rows; only counted.
+        base: Name of the base.
+        settings: How it was trained.
+        licences: Licence of each source, by the name that pairs have under `source` in their metadata.
+    """
+    name = Path(base).name if Path(base).exists() else base
+    sources = [
+        (source, licences.get(source, "not stated"), *counts)
+        for source, counts in _by_source(split.train, split.held_out).items()
+    ]
+    return "\n".join(
+        [
+            f"---\nbase_model: {name}\ntags: [levelhead, harm-detection]",
+            "pipeline_tag: text-classification\n---\n",
+            "# A harm detector for answers of language models\n",
+            "Made by `levelhead`. It reads an answer, with or without its question, and says how probable it "
+            "is that the answer is harmful.\n",
+            "## Intended use\n",
+            "Behind a language model, as one of several guards, with a threshold calibrated on answers like "
+            "yours (`levelhead guard calibrate`). It is no moderation of people and no judge of questions.\n",
+            "## Limits\n",
+            "English; single answers; no sight of pictures beyond the text in them; harm that shows only "
+            "together with a picture is missed. Paraphrases and other languages lower its scores. It repeats "
+            "the judgements in its data.\n",
+            "## Data\n",
+            _table(("source", "licence", "harmful", "harmless", "held out"), sources),
+            "\nHeld-out rows share no goal with the rows trained on.\n",
+            "## Numbers\n",
+            f"On {report.held_out:,} held-out rows: AUROC {report.auroc_fp32:.4f} in float32, "
+            f"{report.auroc_int8:.4f} in int8; probabilities of the two differ by {report.mean_gap:.4f} on "
+            f"average. Best of {report.steps:,} steps: {report.best_step:,}.\n",
+            _table(("step", "AP"), [(step, f"{ap:.4f}") for step, ap in report.average_precision.items()]),
+            "\n## Settings\n",
+            _table(("setting", "value"), settings.items()),
+            "",
+        ]
+    )
+
+
+def _by_source(train: Sequence[Pair], held_out: Sequence[Pair]) -> dict[str, tuple[int, int, int]]:
+    def source(pair: Pair) -> str:
+        return str(pair.metadata.get("source", "not named"))
+
+    trained = Counter((source(pair), bool(pair.label)) for pair in train)
+    held = Counter(source(pair) for pair in held_out)
+    names = sorted({name for name, _ in trained} | set(held))
+    return {name: (trained[name, True], trained[name, False], held[name]) for name in names}
+
+
+def _table(head: tuple[str, ...], rows: Any) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(
+        f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in line)} |" for line in lines
+    )

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from levelhead.errors import UsageError
+from levelhead.guard import EncoderSettings, Pair, TextFormat, formatted
+from levelhead.guard.detector._windows import TokenWindows
+from levelhead.guard.training._data import both_ways, epoch_batches, goal_of, split_by_goal, training_row
+from tests.guard.toys import build_encoder_tokenizer, toy_pairs
+
+
+@given(st.integers(0, 50), st.floats(0.05, 0.5))
+def test_no_goal_is_on_both_sides_and_both_sides_have_both_classes(seed: int, share: float) -> None:
+    pairs = toy_pairs(120, seed=3)
+    split = split_by_goal(pairs, share=share, most=1000, seed=seed)
+    assert not {goal_of(one) for one in split.train} & {goal_of(one) for one in split.held_out}
+    assert {one.label for one in split.train} == {one.label for one in split.held_out} == {True, False}
+    assert len(split.train) + len(split.held_out) == 120
+    assert split == split_by_goal(pairs, share=share, most=1000, seed=seed)
+
+
+def test_a_goal_is_what_the_metadata_says_else_the_question_else_the_row() -> None:
+    assert goal_of(Pair("1", "a", "Q?", metadata={"goal": "G"})) == "g"
+    assert goal_of(Pair("1", "a", "Q?", metadata={"group": 7})) == "7"
+    assert goal_of(Pair("1", "a", " Some  Question ")) == "some question"
+    assert goal_of(Pair("1", "a")) != goal_of(Pair("2", "a"))
+
+
+def test_rows_without_label_or_without_a_second_class_are_refused() -> None:
+    with pytest.raises(UsageError, match="no label"):
+        split_by_goal([Pair("1", "a")], share=0.1, most=10, seed=0)
+    with pytest.raises(UsageError, match="class"):
+        split_by_goal([Pair(str(n), "a", label=True) for n in range(20)], share=0.1, most=10, seed=0)
+
+
+@given(st.integers(1, 40), st.integers(1, 200), st.integers(1, 16), st.integers(0, 5))
+def test_an_epoch_is_balanced_and_leaves_no_row_out(
+    harmful: int, harmless: int, batch_size: int, epoch: int
+) -> None:
+    labels = [True] * harmful + [False] * harmless
+    lengths = [random.Random(place).randint(1, 50) for place in range(len(labels))]
+    batches = epoch_batches(labels, lengths, batch_size=batch_size, seed=0, epoch=epoch)
+    counts = Counter(place for batch in batches for place in batch)
+    assert set(counts) == set(range(len(labels)))
+    seen = Counter(labels[place] for batch in batches for place in batch)
+    assert seen[True] == seen[False] == max(harmful, harmless)
+    assert max(len(batch) for batch in batches) <= batch_size
+    assert batches == epoch_batches(labels, lengths, batch_size=batch_size, seed=0, epoch=epoch)
+
+
+def test_questions_are_dropped_as_often_as_stated() -> None:
+    tokenizer = build_encoder_tokenizer()
+    windows = TokenWindows(tokenizer, window=48, head_share=0.25)
+    pair = toy_pairs(1)[0]
+    chance = random.Random(0)
+    rows = [training_row(pair, TextFormat(), windows, drop_question=0.3, chance=chance) for _ in range(1000)]
+    alone = windows.rows(formatted(pair, TextFormat(question=False)))[0]
+    assert 0.25 < sum(row == alone for row in rows) / 1000 < 0.35
+
+
+def test_a_trained_row_is_a_served_row() -> None:
+    windows = TokenWindows(build_encoder_tokenizer(), window=32, head_share=0.25)
+    long = Pair("1", "steal the cookies at night " * 30, "how do i get the cookies")
+    served = windows.rows(formatted(long, TextFormat()))
+    chance = random.Random(1)
+    drawn = [training_row(long, TextFormat(), windows, drop_question=0.0, chance=chance) for _ in range(100)]
+    assert {tuple(row) for row in drawn} == {tuple(row) for row in served}
+
+
+def test_held_out_rows_are_scored_with_and_without_their_questions() -> None:
+    with_question, without = both_ways(toy_pairs(2))
+    assert with_question[0].question
+    assert without[0].question is None
+    assert len(list(both_ways([Pair("1", "a")]))) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"window": 8},
+        {"drop_question": 1.5},
+        {"held_out": 0.0},
+        {"epochs": 0},
+        {"learning_rate": float("nan")},
+        {"categories": ("a", "a")},
+        {"layers": 0},
+    ],
+)
+def test_settings_out_of_range_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(UsageError):
+        EncoderSettings(**wrong)  # type: ignore[arg-type]
