@@ -1,7 +1,9 @@
-"""MLLM-Protector: a harm detector behind any model, without touching the model.
+"""MLLM-Protector: a harm detector and a detoxifier behind any model, without touching the model.
 
-    with load_detector("lexical") as detector:
-        judgements = detector.judge([Pair("1", "Paris.", "What is the capital of France?")])
+    with load_detector("lexical") as detector, load_detoxifier("template") as detoxifier:
+        pair = Pair("1", "Paris.", "What is the capital of France?")
+        judgements = detector.judge([pair])
+        protected = Protector(detector, detoxifier).protect([pair])
 
 A detector judges answers; it does not see pictures, but it can read the text in them (`NAME+ocr`). Weights
 are trained by `train_encoder`, and `calibrate_on_file` gives any detector probabilities and a threshold for a
@@ -24,6 +26,12 @@ from levelhead.guard.detector._llm import LLMDetector
 from levelhead.guard.detector._load import load_detector
 from levelhead.guard.detector._reading import ReadingDetector
 from levelhead.guard.detector._remote import POLICY, RemoteDetector
+from levelhead.guard.detoxifier._detoxifier import Detoxifier, Rewriting
+from levelhead.guard.detoxifier._generative import GenerativeDetoxifier
+from levelhead.guard.detoxifier._load import load_detoxifier
+from levelhead.guard.detoxifier._prompts import REWRITING_VERSION, RewritingStyle, rewriting_prompt
+from levelhead.guard.detoxifier._protector import Action, OnUninspected, Protected, Protector
+from levelhead.guard.detoxifier._template import REFUSAL, TemplateDetoxifier
 from levelhead.guard.training._encoder import train_encoder
 from levelhead.guard.training._report import EncoderReport
 from levelhead.guard.training._settings import EncoderSettings
@@ -33,24 +41,35 @@ __all__ = [
     "CALIBRATION_FILE",
     "FORMAT_VERSION",
     "POLICY",
+    "REFUSAL",
+    "REWRITING_VERSION",
+    "Action",
     "BadLine",
     "CalibratedDetector",
     "Calibration",
     "CurvePoint",
     "Detector",
+    "Detoxifier",
     "EncoderDetector",
     "EncoderReport",
     "EncoderSettings",
     "EnsembleDetector",
     "FormattedText",
+    "GenerativeDetoxifier",
     "Judgement",
     "JudgingReport",
     "LLMDetector",
     "LabelledScores",
     "LexicalDetector",
+    "OnUninspected",
     "Pair",
+    "Protected",
+    "Protector",
     "ReadingDetector",
     "RemoteDetector",
+    "Rewriting",
+    "RewritingStyle",
+    "TemplateDetoxifier",
     "TextFormat",
     "calibrate",
     "calibrate_on_file",
@@ -59,7 +78,9 @@ __all__ = [
     "formatted",
     "judge_file",
     "load_detector",
+    "load_detoxifier",
     "read_pairs",
+    "rewriting_prompt",
     "score_file",
     "threshold_curve",
     "train_encoder",

@@ -1,0 +1,1 @@
+"""Rewriters of harmful answers, the loop that judges what they write, and measures of how well they do."""
