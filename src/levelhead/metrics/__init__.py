@@ -26,6 +26,7 @@ from levelhead.metrics._helpfulness import (
 )
 from levelhead.metrics._intervals import difference, mean, proportion
 from levelhead.metrics._mcnemar import McNemar, mcnemar
+from levelhead.metrics._quantile import quantile
 from levelhead.metrics._ranking import (
     auroc,
     auroc_statistic,
@@ -90,6 +91,7 @@ __all__ = [
     "proportion",
     "prudence",
     "prudence_statistic",
+    "quantile",
     "reliability_bins",
     "risk_coverage",
     "truthful_helpfulness_of_shares",
