@@ -9,11 +9,11 @@ from pathlib import Path
 
 from levelhead.errors import RunFolderError, UsageError
 from levelhead.guard._pair import BadLine, Pair, read_pairs
+from levelhead.guard._streaming import BATCH, MAX_BAD_LINES_KEPT
 from levelhead.guard.calibration._calibrate import calibrate
 from levelhead.guard.calibration._curve import curve_csv, curve_svg, threshold_curve
 from levelhead.guard.detector._calibration import CALIBRATION_FILE, Calibration, Method
 from levelhead.guard.detector._detector import Detector
-from levelhead.guard.detector._judging import BATCH, MAX_BAD_LINES_KEPT
 from levelhead.metrics import (
     Estimate,
     auroc,
