@@ -31,7 +31,7 @@ _BATCH_TOKENS, _BATCH_ROWS = 8192, 32
 
 
 @dataclass(frozen=True, slots=True)
-class LLMSettings:
+class ServingSettings:
     """How a detector is served.
 
     Attributes:
@@ -49,7 +49,7 @@ class LLMSettings:
     base_hash: str | None = None
 
     @classmethod
-    def read(cls, folder: Path) -> LLMSettings:
+    def read(cls, folder: Path) -> ServingSettings:
         """Those that stand beside the weights.
 
         Raises:
@@ -60,7 +60,7 @@ class LLMSettings:
         return cls(saved.format.restore(), saved.window, saved.head_share, saved.high_means, saved.base_hash)
 
 
-PAPER = LLMSettings(ANSWER_ONLY, _PAPER_WINDOW, 0.25, "safe")
+PAPER = ServingSettings(ANSWER_ONLY, _PAPER_WINDOW, 0.25, "safe")
 
 
 class LLMDetector(Detector):
@@ -94,7 +94,7 @@ class LLMDetector(Detector):
             raise UsageError(
                 f"{folder} was trained by Levelhead and says what it reads. Name it llm:{folder}"
             )
-        self._settings = PAPER if paper else LLMSettings.read(folder)
+        self._settings = PAPER if paper else ServingSettings.read(folder)
         self.name = name or f"{'llm-paper' if paper else 'llm'}:{folder}"
         self.reads_picture_text = self._settings.form.picture_text
         self._rows = 1 if exact else _BATCH_ROWS
@@ -130,20 +130,11 @@ class LLMDetector(Detector):
     def _run(self, rows: Sequence[list[int]]) -> list[float]:
         import torch
 
-        # The head is read at the last token that is not padding. A padding id that ends no row cannot hide a
-        # token, which the usual choice (padding = end of text) does where texts end with it.
-        last = {row[-1] for row in rows}
-        pad = next(index for index in range(len(last) + 1) if index not in last)
-        self._model.config.get_text_config().pad_token_id = pad
-        longest = max(len(row) for row in rows)
-        ids = torch.tensor([row + [pad] * (longest - len(row)) for row in rows])  # (rows, tokens)
-        mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
-        device = self._checkpoint.device
+        from levelhead.models._classifier import end_logits
+
         with torch.inference_mode():
-            logits = self._model(
-                input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False
-            ).logits  # (rows, 1)
-        return [float(logit) for logit in logits.float().squeeze(-1).tolist()]
+            logits = end_logits(self._model, rows, self._checkpoint.device)
+        return [float(logit) for logit in logits.float().tolist()]
 
     @property
     def details(self) -> Mapping[str, JSONValue]:
@@ -151,19 +142,22 @@ class LLMDetector(Detector):
 
 
 def _load(
-    folder: Path, base: str | None, settings: LLMSettings, *, threads: int | None, exact: bool
+    folder: Path, base: str | None, settings: ServingSettings, *, threads: int | None, exact: bool
 ) -> tuple[Checkpoint, Any]:
     from levelhead.guard.detector._llm_adapter import adapter_config, load_adapted, load_whole
-    from levelhead.models._checkpoint import locate
+    from levelhead.models._classifier import locate_base
     from levelhead.models._load import ADAPTER_CONFIG
 
     if not (folder / ADAPTER_CONFIG).is_file():
-        checkpoint = locate(str(folder), str(folder), dtype="auto", exact=exact, threads=threads)
+        checkpoint = locate_base(str(folder), exact=exact, threads=threads)
         return checkpoint, load_whole(checkpoint)
     named = base or adapter_config(folder).get("base_model_name_or_path")
     if not named:
         raise UsageError(f"The adapter {folder} does not say its base. Give it: llm:BASE+{folder}")
-    checkpoint = locate(str(named), str(named), dtype="auto", exact=exact, threads=threads)
+    try:
+        checkpoint = locate_base(str(named), exact=exact, threads=threads)
+    except UsageError as error:
+        raise UsageError(f"{error} The detector in {folder} needs it: llm:BASE+{folder}") from error
     if settings.base_hash not in (None, checkpoint.weights_hash()):
         raise UsageError(
             f"The detector in {folder} was made on other weights than those of {named}. Give the base that "

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from levelhead.errors import ModelError, UsageError
+from levelhead.models._classifier import load_classifier
 from levelhead.models._load import ADAPTER_CONFIG
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def load_whole(checkpoint: Checkpoint) -> Any:
             f"{checkpoint.location} tells {checkpoint.config.num_labels} classes apart; a detector has one "
             "logit (num_labels 1)."
         )
-    model, missing = _load(checkpoint)
+    model, missing = load_classifier(checkpoint)
     if missing:
         raise ModelError(
             f"The checkpoint {checkpoint.location} lacks {min(missing)}: it would be filled with random "
@@ -55,9 +56,9 @@ def load_adapted(checkpoint: Checkpoint, folder: Path) -> Any:
         ModelError: If weights cannot be loaded, or nobody brings the head.
     """
     scale, tensors = _scale(folder), _tensors(folder)
-    model, missing = _load(checkpoint)
+    model, missing = load_classifier(checkpoint)
     modules = dict(model.named_modules())
-    brought, pairs = set(), dict[str, dict[str, Any]]()
+    brought, pairs = set[str](), dict[str, dict[str, Any]]()
     for key, tensor in tensors.items():
         name = key.removeprefix(_PREFIX)
         if found := _HEAD.match(name):
@@ -105,22 +106,6 @@ def adapter_config(folder: Path) -> dict[str, Any]:
 def adapter_weights(folder: Path) -> Path | None:
     """The file with the weights of an adapter; None if there is none."""
     return next((folder / name for name in _WEIGHT_FILES if (folder / name).is_file()), None)
-
-
-def _load(checkpoint: Checkpoint) -> tuple[Any, set[str]]:
-    """The model, and the names of weights that the checkpoint does not hold."""
-    import transformers
-
-    try:
-        model, info = transformers.AutoModelForSequenceClassification.from_pretrained(
-            checkpoint.location, num_labels=1, dtype=checkpoint.dtype, output_loading_info=True
-        )
-    except Exception as error:  # torch, safetensors and transformers raise many kinds
-        raise ModelError(
-            f"The weights in {checkpoint.location} cannot be loaded as a detector "
-            f"({str(error).strip().splitlines()[0]}). Copy or train it again."
-        ) from error
-    return model, set(info["missing_keys"])
 
 
 def _scale(folder: Path) -> float:
