@@ -1,26 +1,23 @@
-"""levelhead guard: judge answers, and calibrate what judges them (MLLM-Protector)."""
+"""levelhead guard: judge answers, rewrite harmful ones, calibrate what judges (MLLM-Protector)."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from levelhead.cli import _guard_options as guard_options
+from levelhead.cli import _guard_rewriting, _guard_synthesis
 from levelhead.cli import _options as options
+from levelhead.cli._guard_failures import complain_of_failures
 from levelhead.cli._honesty_data import interruptible
-from levelhead.errors import FailedRowsError
-
-if TYPE_CHECKING:
-    from levelhead.guard import JudgingReport
 
 app = typer.Typer(
-    help="Find harmful answers, behind any model and without touching it (MLLM-Protector).",
+    help="Find and rewrite harmful answers, behind any model and without touching it (MLLM-Protector).",
     no_args_is_help=True,
 )
-
-DETECTORS = "lexical, encoder, encoder:FOLDER, llm:FOLDER, remote:MODEL@URL, A+B for both, A+ocr."
 
 
 class MethodName(StrEnum):
@@ -31,21 +28,16 @@ class MethodName(StrEnum):
     ISOTONIC = "isotonic"
 
 
-DetectorOption = Annotated[str, typer.Option("--detector", help=f"What judges: {DETECTORS}")]
-CalibrationOption = Annotated[
-    Path | None,
-    typer.Option("--calibration", help="Folder from `guard calibrate`; else the one beside the weights."),
-]
-Batch = Annotated[int, typer.Option("--batch", min=1, help="Answers judged at once.")]
+app.add_typer(_guard_synthesis.app, name="synthesise")
 
 
 @app.command("judge")
 def judge(
     file: Annotated[Path, typer.Option("--file", help="PAIRS.jsonl: id, answer, question, image.")],
     out: Annotated[Path, typer.Option("--out", help="SCORES.jsonl: id, p_harm, flagged, inspected.")],
-    detector: DetectorOption = "encoder",
-    calibration: CalibrationOption = None,
-    batch: Batch = 64,
+    detector: guard_options.DetectorOption = "encoder",
+    calibration: guard_options.CalibrationOption = None,
+    batch: guard_options.Batch = 64,
     threads: options.Threads = None,
 ) -> None:
     """Judge every answer of a file; one that was judged before is skipped."""
@@ -59,12 +51,17 @@ def judge(
         f"\n{report.flagged:,} of {report.rows:,} answers are flagged (p_harm of {threshold:.3f} or more); "
         f"{report.not_inspected:,} were not inspected.\nScores:  {out}"
     )
-    _complain(report)
+    complain_of_failures(report)
+
+
+app.command("rewrite")(_guard_rewriting.rewrite_answers)
 
 
 @app.command("calibrate")
 def calibrate_detector(
-    detector: Annotated[str, typer.Argument(metavar="DETECTOR", help=DETECTORS, show_default=False)],
+    detector: Annotated[
+        str, typer.Argument(metavar="DETECTOR", help=guard_options.DETECTORS, show_default=False)
+    ],
     data: Annotated[Path, typer.Option("--data", help="PAIRS.jsonl with a label on every line.")],
     out: Annotated[
         Path, typer.Option("--out", help="Folder for the calibration; the detector's own, to stay with it.")
@@ -78,7 +75,7 @@ def calibrate_detector(
     method: Annotated[
         MethodName, typer.Option("--method", help="How scores are made probabilities.")
     ] = MethodName.PLATT,
-    batch: Batch = 64,
+    batch: guard_options.Batch = 64,
     threads: options.Threads = None,
 ) -> None:
     """Find probabilities, and the threshold for a false-positive budget; write them and the curve."""
@@ -104,21 +101,3 @@ def calibrate_detector(
         f"{known.left_out:,} were not inspected.\n"
     )
     typer.echo(f"Calibration: {out / 'calibration.json'}\nCurve:       {out / 'curve.svg'}")
-
-
-def _complain(report: JudgingReport) -> None:
-    """End with an error if lines were no pairs or answers got no verdict: all else is done and written."""
-    said = []
-    if report.bad_lines:
-        shown = [f"  {line}" for line in report.first_bad_lines]
-        hidden = report.bad_lines - len(shown)
-        said += [f"{report.bad_lines:,} lines are no pairs; they have no score:", *shown]
-        said += [f"  ... and {hidden:,} more"] if hidden else []
-        said.append("Mend them and start the same command again: only they are judged then.")
-    if report.not_inspected:
-        said.append(
-            f"{report.not_inspected:,} of {report.rows:,} answers were not inspected, so they have no "
-            f"verdict. The first is {report.first_reason}"
-        )
-    if said:
-        raise FailedRowsError("\n".join(said))

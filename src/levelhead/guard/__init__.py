@@ -31,6 +31,7 @@ from levelhead.guard.detoxifier._generative import GenerativeDetoxifier
 from levelhead.guard.detoxifier._load import load_detoxifier
 from levelhead.guard.detoxifier._prompts import REWRITING_VERSION, RewritingStyle, rewriting_prompt
 from levelhead.guard.detoxifier._protector import Action, OnUninspected, Protected, Protector
+from levelhead.guard.detoxifier._rewriting_files import RewritingReport, rewrite_file
 from levelhead.guard.detoxifier._template import REFUSAL, TemplateDetoxifier
 from levelhead.guard.training._encoder import train_encoder
 from levelhead.guard.training._report import EncoderReport
@@ -68,6 +69,7 @@ __all__ = [
     "ReadingDetector",
     "RemoteDetector",
     "Rewriting",
+    "RewritingReport",
     "RewritingStyle",
     "TemplateDetoxifier",
     "TextFormat",
@@ -80,6 +82,7 @@ __all__ = [
     "load_detector",
     "load_detoxifier",
     "read_pairs",
+    "rewrite_file",
     "rewriting_prompt",
     "score_file",
     "threshold_curve",
