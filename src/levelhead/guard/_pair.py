@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -20,6 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, Validat
 
 from levelhead.errors import UsageError
 from levelhead.records import Image, JSONValue
+from levelhead.running import json_text, write_whole
 
 MAX_LINE_BYTES = 32 * 2**20
 """Longest line that is read, in bytes. A line of one gigabyte is no answer, and must not fill the memory."""
@@ -110,6 +111,39 @@ def numbered_pairs(path: Path) -> Iterator[tuple[int, Pair | BadLine]]:
                     )
     except OSError as error:
         raise UsageError(f"The file {path} cannot be read ({error.strerror}). Check the path.") from error
+
+
+def write_pairs(path: Path, pairs: Iterable[Pair]) -> None:
+    """Write a `PAIRS.jsonl` file that `read_pairs` reads.
+
+    Args:
+        path: The file; one that is there is replaced.
+        pairs: What is written. Text found in pictures is not: it can be read again.
+
+    Raises:
+        UsageError: If a picture is no file, or the folder is not there.
+        RunFolderError: If the file cannot be written.
+    """
+    if not path.parent.is_dir():
+        raise UsageError(f"There is no folder {path.parent} for {path.name}. Make it first.")
+    write_whole(path, (f"{json_text(_plain(pair))}\n" for pair in pairs))
+
+
+def _plain(pair: Pair) -> dict[str, JSONValue | list[str]]:
+    known: dict[str, JSONValue | list[str]] = {"id": pair.id, "answer": pair.answer}
+    if pair.question is not None:
+        known["question"] = pair.question
+    if pair.label is not None:
+        known["label"] = pair.label
+    if pair.images:
+        known["image"] = [_file_of(image, pair.id) for image in pair.images]
+    return {**known, **pair.metadata, **known}
+
+
+def _file_of(image: Image, name: str) -> str:
+    if image.path is None:
+        raise UsageError(f"A picture of {name!r} has no file, so a line cannot name it. Save it first.")
+    return str(image.path.resolve())
 
 
 def _number_as_text(value: object) -> object:

@@ -35,6 +35,20 @@ def goal_of(pair: Pair) -> str:
     return " ".join(str(named or pair.question or f"id {pair.id}").casefold().split())
 
 
+def target_of(pair: Pair) -> float:
+    """What the loss draws the probability of harm to: metadata `target`, in 0..1, else the label.
+
+    Raises:
+        UsageError: If the target is no such number.
+    """
+    target = pair.metadata.get("target")
+    if target is None:
+        return float(bool(pair.label))
+    if isinstance(target, bool) or not isinstance(target, int | float) or not 0 <= target <= 1:
+        raise UsageError(f"The target of {pair.id!r} is {target!r}; it must be a number from 0 to 1.")
+    return float(target)
+
+
 def split_by_goal(pairs: Sequence[Pair], *, share: float, most: int, seed: int) -> Split:
     """Hold out a share of the goals, at most so many rows of them.
 
