@@ -10,5 +10,6 @@ from levelhead.report._comparison import render_comparison
 from levelhead.report._headline import illusion_headline
 from levelhead.report._honesty_headline import honesty_headline
 from levelhead.report._page import render
+from levelhead.report._review import render_review
 
-__all__ = ["honesty_headline", "illusion_headline", "render", "render_comparison"]
+__all__ = ["honesty_headline", "illusion_headline", "render", "render_comparison", "render_review"]

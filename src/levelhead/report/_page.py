@@ -18,7 +18,7 @@ from levelhead.report._honesty import honesty_view
 from levelhead.report._illusion import illusion_view
 from levelhead.running import Run, read_run
 
-_STYLES = ("page.css", "gallery.css", "honesty.css")
+_STYLES = ("page.css", "gallery.css", "honesty.css", "review.css")
 _SCRIPTS = ("page.js", "gallery.js")
 _SECTIONS: Mapping[str, Callable[[Run], object | None]] = {
     "illusion": illusion_view,
