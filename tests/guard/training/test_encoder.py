@@ -106,10 +106,10 @@ def test_a_killed_training_ends_with_the_same_weights(
     out = tmp_path / "detector"
     learn = Training._learn
 
-    def dying(self: Training, epoch: int, places: Any) -> None:
+    def dying(self: Training, places: Any) -> None:
         if self.step == 17:
             raise KeyboardInterrupt
-        learn(self, epoch, places)
+        learn(self, places)
 
     with monkeypatch.context() as patch:
         patch.setattr(Training, "_learn", dying)

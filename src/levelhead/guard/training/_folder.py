@@ -1,4 +1,4 @@
-"""The folder of an encoder training: begun once, gone on with by the same call, finished once.
+"""The folder of a training: begun once, gone on with by the same call, finished once.
 
 `training.json` is written first, with base, data and settings, and again with the report when all is done.
 Checkpoints lie below `checkpoints/` until then.
@@ -16,9 +16,8 @@ from typing import Any
 
 from levelhead.errors import RunFolderError
 from levelhead.guard._pair import Pair
-from levelhead.guard.detector._saved import file_hash
-from levelhead.guard.training._report import EncoderReport
-from levelhead.guard.training._settings import EncoderSettings
+from levelhead.guard.training._report import TrainingReport
+from levelhead.guard.training._settings import DetectorSettings
 from levelhead.running import hold_lock, json_text, write_whole
 
 TRAINING_FILE = "training.json"
@@ -29,13 +28,11 @@ class TrainingFolder:
     """The folder, opened for writing by `opened`.
 
     Attributes:
-        path: The folder; the int8 detector ends up here.
-        float32: Where the float32 detector ends up.
+        path: The folder; the detector ends up here.
     """
 
     def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
-        self.path, self.float32 = path, path / "float32"
-        self._identity = identity
+        self.path, self._identity = path, identity
 
     @classmethod
     @contextmanager
@@ -63,10 +60,10 @@ class TrainingFolder:
             (path / _CHECKPOINTS).mkdir(exist_ok=True)
             yield folder
 
-    def report(self) -> EncoderReport | None:
-        """The report of a training that has finished, else None."""
-        found = self._read().get("report")
-        return None if found is None else EncoderReport(**found)
+    def report(self) -> dict[str, Any] | None:
+        """The report of a training that has finished, as plain data, else None."""
+        found: dict[str, Any] | None = self._read().get("report")
+        return found
 
     def save(self, name: str, state: Mapping[str, Any]) -> None:
         """Write a checkpoint; the old one stays until the new one is whole."""
@@ -97,7 +94,7 @@ class TrainingFolder:
             ) from error
         return state
 
-    def finish(self, report: EncoderReport, card: str) -> None:
+    def finish(self, report: TrainingReport, card: str) -> None:
         """Write card and report, and take the checkpoints away."""
         (self.path / "README.md").write_text(card, encoding="utf-8")
         whole = {**self._identity, "report": report.to_json()}
@@ -124,16 +121,22 @@ class TrainingFolder:
             )
 
 
-def identity_of(base: str, pairs: Sequence[Pair], settings: EncoderSettings) -> dict[str, Any]:
-    """What makes one training another, as it comes back from JSON. It holds hashes, no texts and no paths."""
+def identity_of(
+    base: Mapping[str, object], pairs: Sequence[Pair], settings: DetectorSettings
+) -> dict[str, Any]:
+    """What makes one training another, as it comes back from JSON. It holds hashes, no texts and no paths.
+
+    Args:
+        base: Name of the base and hashes of its weights.
+        pairs: The rows, held-out ones included.
+        settings: How.
+    """
     rows = hashlib.sha256()
     for pair in pairs:
         rows.update(json_text([pair.id, pair.digest(), pair.label, dict(pair.metadata)]).encode("ascii"))
-    folder = Path(base)
-    weights = {path.name: file_hash(path) for path in sorted(folder.glob("*.safetensors"))}
     identity = {
         "schema": 1,
-        "base": {"name": folder.name if folder.is_dir() else base, "weights": weights},
+        "base": base,
         "data": {"rows": len(pairs), "hash": rows.hexdigest()},
         "settings": settings.to_json(),
     }

@@ -1,4 +1,4 @@
-"""The training loop of the encoder detector and its state, which a checkpoint holds whole.
+"""The training loop of detectors of every kind and its state, which a checkpoint holds whole.
 
 Everything that is random is drawn from seed, step and place, or (dropout) from a state that is saved, so a
 training that was killed and goes on ends with the same weights.
@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from levelhead.errors import ModelError
 from levelhead.guard._pair import Pair
 from levelhead.guard.detector._format import TextFormat, formatted
-from levelhead.guard.detector._windows import TokenWindows
+from levelhead.guard.training._augmentation import Augmentation
 from levelhead.guard.training._data import Split, both_ways, epoch_batches, training_row
 from levelhead.guard.training._folder import TrainingFolder
-from levelhead.guard.training._settings import EncoderSettings
+from levelhead.guard.training._learner import Learner
+from levelhead.guard.training._settings import DetectorSettings
 from levelhead.running import ProgressStyle, show_progress
-
-if TYPE_CHECKING:
-    from levelhead.guard.training._model import PooledClassifier
-
-_EVALUATION_ROWS = 64
 
 
 class Training:
@@ -31,107 +27,91 @@ class Training:
     Args:
         split: Rows to learn from, and rows to choose the best weights by.
         settings: How.
-        base: Folder or hub id of the encoder.
+        learner: What learns.
         folder: Where checkpoints go.
 
     Attributes:
-        tokenizer: That of the base.
+        learner: What learns.
         step: Steps that were made.
         best_step: The step with the best average precision on the held-out rows, as far.
         history: That precision by step.
     """
 
-    def __init__(self, split: Split, settings: EncoderSettings, base: str, folder: TrainingFolder) -> None:
+    def __init__(
+        self, split: Split, settings: DetectorSettings, learner: Learner, folder: TrainingFolder
+    ) -> None:
         import torch
 
-        from levelhead.guard.training._model import build_model, fast_tokenizer
-
-        torch.manual_seed(settings.seed)
-        self.split, self.settings, self.folder = split, settings, folder
+        self.split, self.settings, self.learner, self.folder = split, settings, learner, folder
         self.form = TextFormat(picture_text=settings.picture_text)
-        self.tokenizer = fast_tokenizer(base)
-        self.windows = TokenWindows(self.tokenizer, window=settings.window, head_share=settings.head_share)
-        self.model: PooledClassifier = build_model(
-            base, outputs=1 + len(settings.categories), layers=settings.layers
+        self.augmentation = Augmentation.of(
+            split.train,
+            swap_question=settings.swap_question,
+            lead_in=settings.lead_in,
+            cut_answer=settings.cut_answer,
         )
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.model.to(self.device)
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            learner.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
-        self.labels = [bool(pair.label) for pair in split.train]
-        self.lengths = [len(self.windows.rows(formatted(pair, self.form))[0]) for pair in split.train]
-        self.epoch_steps = len(self._batches(0))
-        self.total_steps = self.epoch_steps * settings.epochs
+        self.plan = self._plan()
         self.step, self.best_step, self.best, self.history = 0, 0, -1.0, dict[str, float]()
 
     def run(self, progress: ProgressStyle) -> None:
         """Train to the end, or until it gets no better."""
         self._resume()
-        with show_progress("training", total=self.total_steps, held=self.step, style=progress) as advance:
-            batches: list[list[int]] = []
-            while self.step < self.total_steps and not self._stale():
-                epoch, place = divmod(self.step, self.epoch_steps)
-                if place == 0 or not batches:
-                    batches = self._batches(epoch)
-                self._learn(epoch, batches[place])
+        total = len(self.plan)
+        with show_progress("training", total=total, held=self.step, style=progress) as advance:
+            while self.step < total and not self._stale():
+                self._learn(self.plan[self.step])
                 self.step += 1
                 advance(1)
-                last = self.step == self.total_steps
+                last = self.step == total
                 if last or self.step % self.settings.evaluate_steps == 0:
                     self._evaluate()
                 if last or self.step % self.settings.save_steps == 0:
                     self._save()
 
-    def _batches(self, epoch: int) -> list[list[int]]:
-        return epoch_batches(
-            self.labels,
-            self.lengths,
-            batch_size=self.settings.batch_size,
-            seed=self.settings.seed,
-            epoch=epoch,
-        )
+    def _plan(self) -> list[list[int]]:
+        """The batches of all steps, as places in the rows to learn from."""
+        rows = self.split.train
+        labels = [bool(pair.label) for pair in rows]
+        lengths = [len(self.learner.windows.rows(formatted(pair, self.form))[0]) for pair in rows]
+        return [
+            batch
+            for epoch in range(self.settings.epochs)
+            for batch in epoch_batches(
+                labels, lengths, batch_size=self.settings.batch_size, seed=self.settings.seed, epoch=epoch
+            )
+        ]
 
-    def _learn(self, epoch: int, places: Sequence[int]) -> None:
+    def _learn(self, places: Sequence[int]) -> None:
         """One step on one batch."""
         import torch
 
-        from levelhead.guard.training._model import detector_loss, padded
-
         chance = random.Random(f"{self.settings.seed}/row/{self.step}")
-        pairs = [self.split.train[place] for place in places]
+        pairs = [self.augmentation.apply(self.split.train[place], chance) for place in places]
         rows = [
             training_row(
-                pair, self.form, self.windows, drop_question=self.settings.drop_question, chance=chance
+                pair,
+                self.form,
+                self.learner.windows,
+                drop_question=self.settings.drop_question,
+                chance=chance,
             )
             for pair in pairs
         ]
-        ids, mask = (block.to(self.device) for block in padded(rows))
-        labels = torch.tensor([float(bool(pair.label)) for pair in pairs], device=self.device)
-        categories = torch.tensor([self._category(pair) for pair in pairs], device=self.device)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * _rate(
-                self.step, self.total_steps, self.settings.warmup
-            )
-        self.model.train()
-        loss = detector_loss(
-            self.model(ids, mask), labels, categories, label_smoothing=self.settings.label_smoothing
-        )
+            group["lr"] = self.settings.learning_rate * _rate(self.step, len(self.plan), self.settings.warmup)
+        loss = self.learner.loss(rows, pairs)
         if not torch.isfinite(loss):
             raise ModelError(
-                f"The loss is {loss.item()} at step {self.step} of epoch {epoch + 1}: the training has gone "
-                "astray. Lower the learning rate."
+                f"The loss is {loss.item()} at step {self.step + 1:,} of {len(self.plan):,}: the training "
+                "has gone astray. Lower the learning rate."
             )
         self.optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(self.learner.parameters(), 1.0)
         self.optimizer.step()
-
-    def _category(self, pair: Pair) -> int:
-        """Place of the category of a harmful pair; -1 where there is none."""
-        named = pair.metadata.get("category")
-        known = self.settings.categories
-        return known.index(named) if pair.label and isinstance(named, str) and named in known else -1
 
     def _evaluate(self) -> None:
         """Rank the held-out rows, with and without questions; keep the weights if they are the best yet."""
@@ -142,34 +122,34 @@ class Training:
         labels = [bool(pair.label) for pair in self.split.held_out]
         once = np.ones((1, len(labels)))
         found = [
-            float(average_precision_statistic(self._scores(pairs), labels).under(once)[0])
+            float(average_precision_statistic(self.scores(pairs), labels).under(once)[0])
             for pairs in both_ways(self.split.held_out)
         ]
         mean = sum(found) / len(found)
         self.history[str(self.step)] = mean
         if mean > self.best:
             self.best, self.best_step = mean, self.step
-            self.folder.save("best", {"step": self.step, "model": self.model.state_dict()})
+            self.folder.save("best", {"step": self.step, "model": self.learner.state()})
 
-    def _scores(self, pairs: Sequence[Pair]) -> list[float]:
+    def scores(self, pairs: Sequence[Pair]) -> list[float]:
         """The highest logit of the windows of each pair."""
-        import torch
+        texts = [self.learner.windows.rows(formatted(pair, self.form)) for pair in pairs]
+        logits = iter(self.learner.scores([row for rows in texts for row in rows]))
+        return [max(next(logits) for _ in rows) for rows in texts]
 
-        from levelhead.guard.training._model import padded
+    def best_weights(self) -> dict[str, Any]:
+        """The state of the learner at the best step.
 
-        texts = [self.windows.rows(formatted(pair, self.form)) for pair in pairs]
-        flat = [row for rows in texts for row in rows]
-        order = sorted(range(len(flat)), key=lambda place: len(flat[place]))
-        found: dict[int, float] = {}
-        self.model.eval()
-        with torch.inference_mode():
-            for start in range(0, len(order), _EVALUATION_ROWS):
-                places = order[start : start + _EVALUATION_ROWS]
-                ids, mask = (block.to(self.device) for block in padded([flat[place] for place in places]))
-                logits = self.model(ids, mask)[:, 0].tolist()
-                found.update(zip(places, logits, strict=True))
-        logits_in_order = iter(found[place] for place in range(len(flat)))
-        return [max(next(logits_in_order) for _ in rows) for rows in texts]
+        Raises:
+            ModelError: If there was none.
+        """
+        best = self.folder.load("best")
+        if best is None:
+            raise ModelError(
+                "No evaluation gave a number, so there are no best weights. Check the held-out rows."
+            )
+        weights: dict[str, Any] = best["model"]
+        return weights
 
     def _stale(self) -> bool:
         since = sum(1 for step in self.history if int(step) > self.best_step)
@@ -178,13 +158,13 @@ class Training:
     def _save(self) -> None:
         import torch
 
-        cuda = torch.cuda.get_rng_state_all() if self.device == "cuda" else []
+        cuda = torch.cuda.get_rng_state_all() if self.learner.device == "cuda" else []
         state = {
             "step": self.step,
             "best_step": self.best_step,
             "best": self.best,
             "history": self.history,
-            "model": self.model.state_dict(),
+            "model": self.learner.state(),
             "optimizer": self.optimizer.state_dict(),
             "random": torch.get_rng_state(),
             "random_cuda": cuda,
@@ -197,12 +177,12 @@ class Training:
         state = self.folder.load("state")
         if state is None:
             return
-        self.model.load_state_dict(state["model"])
+        self.learner.restore(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.best_step, self.best = state["step"], state["best_step"], state["best"]
         self.history = dict(state["history"])
         torch.set_rng_state(state["random"])
-        if self.device == "cuda":
+        if self.learner.device == "cuda":
             torch.cuda.set_rng_state_all(state["random_cuda"])
 
 

@@ -104,7 +104,7 @@ def detector_loss(logits: Tensor, labels: Tensor, categories: Tensor, *, label_s
 
     Args:
         logits: Shape (rows, 1 + categories).
-        labels: 1.0 for harm. Shape (rows,).
+        labels: 1.0 for harm; between 0 and 1 if a teacher said how probable it is. Shape (rows,).
         categories: Place of the category, -1 where it is not known. Shape (rows,).
         label_smoothing: Share given to the other class.
     """

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from levelhead.guard._pair import Pair
+from levelhead.guard.training._base import base_name
 from levelhead.guard.training._data import Split
 
 
 @dataclass(frozen=True, slots=True)
-class EncoderReport:
-    """What a training did.
+class TrainingReport(ABC):
+    """What a training of any kind did.
 
     Attributes:
         train: Rows trained on.
@@ -22,10 +23,6 @@ class EncoderReport:
         steps: Steps that were made.
         best_step: The step whose weights were kept.
         average_precision: AP on the held-out rows by step, averaged over with and without question.
-        auroc_fp32: On the held-out rows, served by onnxruntime.
-        auroc_int8: The same of the int8 weights.
-        mean_gap: Mean difference of their probabilities.
-        int8_bytes: Size of the int8 weights.
     """
 
     train: int
@@ -33,22 +30,47 @@ class EncoderReport:
     steps: int
     best_step: int
     average_precision: dict[str, float]
-    auroc_fp32: float
-    auroc_int8: float
-    mean_gap: float
-    int8_bytes: int
+
+    @abstractmethod
+    def numbers(self) -> str:
+        """What the weights reach on the held-out rows, as a sentence."""
 
     def to_json(self) -> dict[str, object]:
         """The report as plain data."""
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class EncoderReport(TrainingReport):
+    """What a training of an encoder did.
+
+    Attributes:
+        auroc_fp32: On the held-out rows, served by onnxruntime.
+        auroc_int8: The same of the int8 weights.
+        mean_gap: Mean difference of their probabilities.
+        int8_bytes: Size of the int8 weights.
+    """
+
+    auroc_fp32: float
+    auroc_int8: float
+    mean_gap: float
+    int8_bytes: int
+
+    def numbers(self) -> str:
+        return (
+            f"AUROC {self.auroc_fp32:.4f} in float32, {self.auroc_int8:.4f} in int8; probabilities of the "
+            f"two differ by {self.mean_gap:.4f} on average."
+        )
+
+
 def model_card(
-    report: EncoderReport,
+    report: TrainingReport,
     split: Split,
     base: str,
     settings: Mapping[str, object],
+    *,
     licences: Mapping[str, str],
+    data_note: str = "",
 ) -> str:
     """The card, as Markdown with a head that hubs read.
 
@@ -58,15 +80,15 @@ def model_card(
         base: Name of the base.
         settings: How it was trained.
         licences: Licence of each source, by the name that pairs have under `source` in their metadata.
+        data_note: How the rows were chosen, as Markdown.
     """
-    name = Path(base).name if Path(base).exists() else base
     sources = [
         (source, licences.get(source, "not stated"), *counts)
         for source, counts in _by_source(split.train, split.held_out).items()
     ]
     return "\n".join(
         [
-            f"---\nbase_model: {name}\ntags: [levelhead, harm-detection]",
+            f"---\nbase_model: {base_name(base)}\ntags: [levelhead, harm-detection]",
             "pipeline_tag: text-classification\n---\n",
             "# A harm detector for answers of language models\n",
             "Made by `levelhead`. It reads an answer, with or without its question, and says how probable it "
@@ -81,10 +103,10 @@ def model_card(
             "## Data\n",
             _table(("source", "licence", "harmful", "harmless", "held out"), sources),
             "\nHeld-out rows share no goal with the rows trained on.\n",
+            *([f"### How the rows were chosen\n\n{data_note}\n"] if data_note else []),
             "## Numbers\n",
-            f"On {report.held_out:,} held-out rows: AUROC {report.auroc_fp32:.4f} in float32, "
-            f"{report.auroc_int8:.4f} in int8; probabilities of the two differ by {report.mean_gap:.4f} on "
-            f"average. Best of {report.steps:,} steps: {report.best_step:,}.\n",
+            f"On {report.held_out:,} held-out rows: {report.numbers()} Best of {report.steps:,} steps: "
+            f"{report.best_step:,}.\n",
             _table(("step", "AP"), [(step, f"{ap:.4f}") for step, ap in report.average_precision.items()]),
             "\n## Settings\n",
             _table(("setting", "value"), settings.items()),

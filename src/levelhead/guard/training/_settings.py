@@ -1,4 +1,4 @@
-"""How an encoder detector is trained."""
+"""How detectors are trained: what holds for every kind, and what for the encoder alone."""
 
 from __future__ import annotations
 
@@ -6,31 +6,41 @@ from dataclasses import asdict, dataclass
 
 from levelhead.errors import UsageError
 
+_SHARES = (
+    "drop_question",
+    "swap_question",
+    "lead_in",
+    "cut_answer",
+    "warmup",
+    "weight_decay",
+)
+"""Settings between 0 and 1, both included."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EncoderSettings:
-    """How an encoder detector is trained. The usual values suit some ten thousand answers on two cores.
+class DetectorSettings:
+    """What holds for every kind.
 
     Attributes:
         window: Longest row, in tokens; longer answers are trained on a window drawn anew each time.
         head_share: Largest share of a window that a long question takes.
         picture_text: Whether text found in pictures is read.
         drop_question: Probability that the question is left out, so that one detector serves with and
-        without. categories: Kinds of harm to tell apart, as they stand in the metadata under `category`; may
-        be empty. layers: Only the first so many layers of the base are kept; None for all.
+            without.
+        swap_question: Probability that a harmless row gets the question of another goal.
+        lead_in: Probability that an answer gets another beginning, see `Augmentation`.
+        cut_answer: Probability that an answer ends early.
         epochs: How often every row of the larger class is seen, at most.
         batch_size: Rows per step; half of them harmful on average.
         learning_rate: At its highest.
         warmup: Share of the steps in which the rate rises; then it falls to 0 in a line.
         weight_decay: Of AdamW.
-        label_smoothing: Share of probability given to the other class.
         held_out: Share of the goals that are kept apart to choose the best weights.
         max_held_out: Most rows that are kept apart.
         evaluate_steps: The held-out rows are scored every so many steps.
         patience: Training stops after so many evaluations without a better one.
         save_steps: A checkpoint is written every so many steps.
-        max_int8_loss: Largest loss of AUROC by int8 that is accepted.
-        seed: Of the split, the order, dropped questions and dropout.
+        seed: Of the split, the order, changed rows and dropout.
 
     Raises:
         UsageError: If a value is out of range.
@@ -40,29 +50,27 @@ class EncoderSettings:
     head_share: float = 0.25
     picture_text: bool = True
     drop_question: float = 0.5
-    categories: tuple[str, ...] = ()
-    layers: int | None = None
+    swap_question: float = 0.0
+    lead_in: float = 0.0
+    cut_answer: float = 0.0
     epochs: int = 3
     batch_size: int = 32
     learning_rate: float = 5e-5
     warmup: float = 0.06
     weight_decay: float = 0.01
-    label_smoothing: float = 0.0
     held_out: float = 0.1
     max_held_out: int = 2000
     evaluate_steps: int = 200
     patience: int = 5
     save_steps: int = 100
-    max_int8_loss: float = 0.005
     seed: int = 0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "evaluate_steps", "patience", "save_steps", "max_held_out"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1.")
-        for name in ("drop_question", "warmup", "label_smoothing", "max_int8_loss", "weight_decay"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
+        for name in _SHARES:
+            require_share(name, getattr(self, name))
         for name in ("head_share", "held_out"):
             if not 0 < getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be above 0 and below 1.")
@@ -70,11 +78,49 @@ class EncoderSettings:
             raise UsageError(f"learning_rate is {self.learning_rate}; it must be above 0 and below 1.")
         if self.window < 16:
             raise UsageError(f"window is {self.window}; it must be at least 16 tokens.")
+
+    def to_json(self) -> dict[str, object]:
+        """The settings as plain data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderSettings(DetectorSettings):
+    """How an encoder detector is trained. The usual values suit some ten thousand answers on two cores.
+
+    Attributes:
+        categories: Kinds of harm to tell apart, as they stand in the metadata under `category`; may be empty.
+        layers: Only the first so many layers of the base are kept; None for all.
+        label_smoothing: Share of probability given to the other class.
+        max_int8_loss: Largest loss of AUROC by int8 that is accepted.
+
+    Raises:
+        UsageError: If a value is out of range.
+    """
+
+    categories: tuple[str, ...] = ()
+    layers: int | None = None
+    label_smoothing: float = 0.0
+    max_int8_loss: float = 0.005
+
+    def __post_init__(self) -> None:
+        DetectorSettings.__post_init__(self)  # super() does not work in a dataclass with slots
+        for name in ("label_smoothing", "max_int8_loss"):
+            require_share(name, getattr(self, name))
         if self.layers is not None and self.layers < 1:
             raise UsageError(f"layers is {self.layers}; it must be at least 1.")
         if len(set(self.categories)) < len(self.categories) or len(self.categories) == 1:
             raise UsageError("Give no category, or two or more that differ.")
 
     def to_json(self) -> dict[str, object]:
-        """The settings as plain data."""
         return {**asdict(self), "categories": list(self.categories)}
+
+
+def require_share(name: str, value: float) -> None:
+    """Refuse a value that is not between 0 and 1, both included.
+
+    Raises:
+        UsageError: If it is not.
+    """
+    if not 0 <= value <= 1:
+        raise UsageError(f"{name} is {value}; it must lie between 0 and 1.")
