@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from levelhead.cli import _guard_detection, _guard_detoxifier, _guard_rewriting, _guard_synthesis
 from levelhead.cli import _guard_options as guard_options
-from levelhead.cli import _guard_rewriting, _guard_synthesis
 from levelhead.cli import _options as options
 from levelhead.cli._guard_failures import complain_of_failures
 from levelhead.cli._honesty_data import interruptible
@@ -55,6 +55,8 @@ def judge(
 
 
 app.command("rewrite")(_guard_rewriting.rewrite_answers)
+app.command("train-detoxifier")(_guard_detoxifier.train_detoxifier_on)
+app.command("test")(_guard_detection.measure_detectors)
 
 
 @app.command("calibrate")

@@ -33,6 +33,28 @@ from levelhead.guard.detoxifier._prompts import REWRITING_VERSION, RewritingStyl
 from levelhead.guard.detoxifier._protector import Action, OnUninspected, Protected, Protector
 from levelhead.guard.detoxifier._rewriting_files import RewritingReport, rewrite_file
 from levelhead.guard.detoxifier._template import REFUSAL, TemplateDetoxifier
+from levelhead.guard.evaluation._labelled import DetectionReport, evaluate_detectors
+from levelhead.guard.evaluation._labelled_folder import LabelledRow
+from levelhead.guard.evaluation._labelled_sets import LabelledSet, read_labelled_sets
+from levelhead.guard.synthesis._export import ExportReport, export_pairs
+from levelhead.guard.synthesis._replies import Failure
+from levelhead.guard.synthesis._review import (
+    REVIEW_FILE,
+    Decision,
+    Review,
+    Reviewed,
+    prepare_review,
+    read_review,
+)
+from levelhead.guard.synthesis._rows import SynthesisRow
+from levelhead.guard.synthesis._scenarios import Scenario, read_scenarios, read_topics
+from levelhead.guard.synthesis._settings import SynthesisSettings
+from levelhead.guard.synthesis._synthesize import SynthesisReport, synthesize
+from levelhead.guard.training._detoxifier import show_lesson, train_detoxifier
+from levelhead.guard.training._detoxifier_data import FIXED_REFUSAL, DetoxifierData, gather_rewrites
+from levelhead.guard.training._detoxifier_pairs import RewritePair, read_rewrites
+from levelhead.guard.training._detoxifier_sets import read_harmless, read_rewrite_source, require_allowed
+from levelhead.guard.training._detoxifier_settings import DetoxifierSettings, usual_tuning
 from levelhead.guard.training._encoder import train_encoder
 from levelhead.guard.training._report import EncoderReport
 from levelhead.guard.training._settings import EncoderSettings
@@ -40,27 +62,37 @@ from levelhead.guard.training._settings import EncoderSettings
 __all__ = [
     "ANSWER_ONLY",
     "CALIBRATION_FILE",
+    "FIXED_REFUSAL",
     "FORMAT_VERSION",
     "POLICY",
     "REFUSAL",
+    "REVIEW_FILE",
     "REWRITING_VERSION",
     "Action",
     "BadLine",
     "CalibratedDetector",
     "Calibration",
     "CurvePoint",
+    "Decision",
+    "DetectionReport",
     "Detector",
     "Detoxifier",
+    "DetoxifierData",
+    "DetoxifierSettings",
     "EncoderDetector",
     "EncoderReport",
     "EncoderSettings",
     "EnsembleDetector",
+    "ExportReport",
+    "Failure",
     "FormattedText",
     "GenerativeDetoxifier",
     "Judgement",
     "JudgingReport",
     "LLMDetector",
+    "LabelledRow",
     "LabelledScores",
+    "LabelledSet",
     "LexicalDetector",
     "OnUninspected",
     "Pair",
@@ -68,23 +100,46 @@ __all__ = [
     "Protector",
     "ReadingDetector",
     "RemoteDetector",
+    "Review",
+    "Reviewed",
+    "RewritePair",
     "Rewriting",
     "RewritingReport",
     "RewritingStyle",
+    "Scenario",
+    "SynthesisReport",
+    "SynthesisRow",
+    "SynthesisSettings",
     "TemplateDetoxifier",
     "TextFormat",
     "calibrate",
     "calibrate_on_file",
     "curve_csv",
     "curve_svg",
+    "evaluate_detectors",
+    "export_pairs",
     "formatted",
+    "gather_rewrites",
     "judge_file",
     "load_detector",
     "load_detoxifier",
+    "prepare_review",
+    "read_harmless",
+    "read_labelled_sets",
     "read_pairs",
+    "read_review",
+    "read_rewrite_source",
+    "read_rewrites",
+    "read_scenarios",
+    "read_topics",
+    "require_allowed",
     "rewrite_file",
     "rewriting_prompt",
     "score_file",
+    "show_lesson",
+    "synthesize",
     "threshold_curve",
+    "train_detoxifier",
     "train_encoder",
+    "usual_tuning",
 ]

@@ -7,9 +7,17 @@ rows and numbers, a template of the suite's name that renders the view, and name
 from __future__ import annotations
 
 from levelhead.report._comparison import render_comparison
+from levelhead.report._detection_headline import detection_headline
 from levelhead.report._headline import illusion_headline
 from levelhead.report._honesty_headline import honesty_headline
 from levelhead.report._page import render
 from levelhead.report._review import render_review
 
-__all__ = ["honesty_headline", "illusion_headline", "render", "render_comparison", "render_review"]
+__all__ = [
+    "detection_headline",
+    "honesty_headline",
+    "illusion_headline",
+    "render",
+    "render_comparison",
+    "render_review",
+]
