@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,14 @@ from hypothesis import strategies as st
 from levelhead.errors import UsageError
 from levelhead.guard import EncoderSettings, Pair, TextFormat, formatted
 from levelhead.guard.detector._windows import TokenWindows
-from levelhead.guard.training._data import both_ways, epoch_batches, goal_of, split_by_goal, training_row
+from levelhead.guard.training._data import (
+    both_ways,
+    couples_of,
+    epoch_batches,
+    goal_of,
+    split_by_goal,
+    training_row,
+)
 from tests.guard.toys import build_encoder_tokenizer, toy_pairs
 
 
@@ -38,19 +46,49 @@ def test_rows_without_label_or_without_a_second_class_are_refused() -> None:
         split_by_goal([Pair(str(n), "a", label=True) for n in range(20)], share=0.1, most=10, seed=0)
 
 
-@given(st.integers(1, 40), st.integers(1, 200), st.integers(1, 16), st.integers(0, 5))
+@given(st.integers(1, 40), st.integers(1, 200), st.integers(1, 16), st.integers(0, 5), st.booleans())
 def test_an_epoch_is_balanced_and_leaves_no_row_out(
-    harmful: int, harmless: int, batch_size: int, epoch: int
+    harmful: int, harmless: int, batch_size: int, epoch: int, pairwise: bool
 ) -> None:
     labels = [True] * harmful + [False] * harmless
+    rows = [Pair(str(place), "a", f"q{place % 7}", label=label) for place, label in enumerate(labels)]
     lengths = [random.Random(place).randint(1, 50) for place in range(len(labels))]
-    batches = epoch_batches(labels, lengths, batch_size=batch_size, seed=0, epoch=epoch)
+    how: dict[str, Any] = {
+        "batch_size": batch_size,
+        "seed": 0,
+        "epoch": epoch,
+        "pairwise": pairwise and batch_size > 1,
+    }
+    batches = epoch_batches(rows, lengths, **how)
     counts = Counter(place for batch in batches for place in batch)
     assert set(counts) == set(range(len(labels)))
     seen = Counter(labels[place] for batch in batches for place in batch)
     assert seen[True] == seen[False] == max(harmful, harmless)
-    assert max(len(batch) for batch in batches) <= batch_size
-    assert batches == epoch_batches(labels, lengths, batch_size=batch_size, seed=0, epoch=epoch)
+    assert 1 <= min(len(batch) for batch in batches) <= max(len(batch) for batch in batches) <= batch_size
+    assert batches == epoch_batches(rows, lengths, **how)
+
+
+def test_couples_are_answers_of_both_labels_to_one_question_and_nobody_is_in_two() -> None:
+    rows = [
+        Pair("0", "a", "Who?", label=True),
+        Pair("1", "a", "Who?", label=True),
+        Pair("2", "a", " who? ", label=False),
+        Pair("3", "a", "Where?", label=False),
+        Pair("4", "a", None, label=False),
+        Pair("5", "a", None, label=True),
+        Pair("6", "a", "Who?", label=False),
+        Pair("7", "a", "Who?", label=False),
+    ]
+    assert couples_of(rows) == [(0, 2), (1, 6)]
+
+
+@given(st.integers(2, 12), st.integers(0, 5))
+def test_couples_come_in_one_batch_where_they_are_compared(batch_size: int, epoch: int) -> None:
+    rows = [Pair(str(place), "a", f"q{place // 2}", label=place % 2 == 0) for place in range(60)]
+    lengths = [random.Random(place).randint(1, 50) for place in range(60)]
+    batches = epoch_batches(rows, lengths, batch_size=batch_size, seed=0, epoch=epoch, pairwise=True)
+    assert sum(len(couples_of([rows[place] for place in batch])) for batch in batches) == 30
+    assert sorted(place for batch in batches for place in batch) == list(range(60))
 
 
 def test_questions_are_dropped_as_often_as_stated() -> None:

@@ -6,7 +6,7 @@ Nothing here keeps a state, so a training that is resumed sees the same batches.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from levelhead.errors import UsageError
@@ -83,18 +83,47 @@ def split_by_goal(pairs: Sequence[Pair], *, share: float, most: int, seed: int) 
     return Split(tuple(train), tuple(held))
 
 
+def couples_of(pairs: Sequence[Pair]) -> list[tuple[int, int]]:
+    """Places of a harmful and a harmless answer to one question; each place is in one couple at most.
+
+    >>> couples_of([Pair("1", "a", "q", label=False), Pair("2", "b", "q", label=True)])
+    [(1, 0)]
+    """
+    waiting: dict[tuple[str, bool], list[int]] = {}
+    found = []
+    for place, pair in enumerate(pairs):
+        if pair.question is None:
+            continue
+        question, harmful = " ".join(pair.question.casefold().split()), bool(pair.label)
+        if others := waiting.get((question, not harmful)):
+            other = others.pop(0)
+            found.append((place, other) if harmful else (other, place))
+        else:
+            waiting.setdefault((question, harmful), []).append(place)
+    return found
+
+
 def epoch_batches(
-    labels: Sequence[bool], lengths: Sequence[int], *, batch_size: int, seed: int, epoch: int
+    pairs: Sequence[Pair],
+    lengths: Sequence[int],
+    *,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    pairwise: bool = False,
 ) -> list[list[int]]:
     """Batches of one epoch, as places: every row of the larger class once, the others as often together.
 
     Args:
-        labels: Whether each row is harmful; both classes occur.
+        pairs: The rows; both classes occur.
         lengths: Tokens of each row.
         batch_size: Rows of a batch; the last one may be smaller.
         seed: Of the order.
         epoch: Which epoch.
+        pairwise: Whether a harmful and a harmless answer to one question come in one batch, as many as there
+            are; then a batch may lack a row.
     """
+    labels = [bool(pair.label) for pair in pairs]
     chance = random.Random(f"{seed}/order/{epoch}")
     classes = [[place for place, label in enumerate(labels) if label == kind] for kind in (True, False)]
     most = max(len(places) for places in classes)
@@ -105,12 +134,36 @@ def epoch_batches(
             copies += chance.sample(places, len(places))
         drawn += copies[:most]
     chance.shuffle(drawn)
+    units = _with_partners(drawn, pairs) if pairwise else [[place] for place in drawn]
     batches: list[list[int]] = []
-    for start in range(0, len(drawn), _BUCKET * batch_size):
-        near = sorted(drawn[start : start + _BUCKET * batch_size], key=lambda place: lengths[place])
-        batches += [near[first : first + batch_size] for first in range(0, len(near), batch_size)]
+    for start in range(0, len(units), _BUCKET * batch_size):
+        near = units[start : start + _BUCKET * batch_size]
+        near.sort(key=lambda unit: max(lengths[place] for place in unit))
+        batches += _packed(near, batch_size)
     chance.shuffle(batches)
     return batches
+
+
+def _with_partners(drawn: Sequence[int], pairs: Sequence[Pair]) -> list[list[int]]:
+    """The places in their order, each couple at the place of the one that comes first."""
+    partners = dict(couples_of([pairs[place] for place in drawn]))
+    partners |= {other: one for one, other in partners.items()}
+    return [
+        [place] if partner is None else [place, drawn[partner]]
+        for position, place in enumerate(drawn)
+        if (partner := partners.get(position)) is None or position < partner
+    ]
+
+
+def _packed(units: Iterable[Sequence[int]], most: int) -> Iterator[list[int]]:
+    """Units in batches of at most so many places; none is torn apart."""
+    batch: list[int] = []
+    for unit in units:
+        if len(batch) + len(unit) > most:
+            yield batch
+            batch = []
+        batch += unit
+    yield batch
 
 
 def training_row(

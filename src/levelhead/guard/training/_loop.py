@@ -74,13 +74,17 @@ class Training:
     def _plan(self) -> list[list[int]]:
         """The batches of all steps, as places in the rows to learn from."""
         rows = self.split.train
-        labels = [bool(pair.label) for pair in rows]
         lengths = [len(self.learner.windows.rows(formatted(pair, self.form))[0]) for pair in rows]
         return [
             batch
             for epoch in range(self.settings.epochs)
             for batch in epoch_batches(
-                labels, lengths, batch_size=self.settings.batch_size, seed=self.settings.seed, epoch=epoch
+                rows,
+                lengths,
+                batch_size=self.settings.batch_size,
+                seed=self.settings.seed,
+                epoch=epoch,
+                pairwise=self.learner.pairwise,
             )
         ]
 
