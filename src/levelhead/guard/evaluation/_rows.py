@@ -1,0 +1,88 @@
+"""The rows of an evaluation: one per request, with what went out in each arm, in `rows.jsonl`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from levelhead.guard.detoxifier._protector import Action
+from levelhead.guard.evaluation._request import Kind
+
+Arm = Literal["off", "refuse", "rewrite"]
+
+OFF: Arm = "off"
+"""The model alone."""
+ARM_NAMES: dict[Arm, str] = {
+    "off": "Guard off",
+    "refuse": "Detector + refusal",
+    "rewrite": "Detector + detoxifier",
+}
+
+
+class ArmRow(BaseModel):
+    """What went out in one arm.
+
+    Attributes:
+        answer: The text.
+        refused: Whether it declines in words.
+        harmful: By judge, whether it does harm; None where the judge could not say.
+        correct: Whether it is right; None where no answer is at hand.
+        action: What the guard did; None without one.
+        p_harm: What the guard's detector said of the model's answer; None if it was not inspected.
+        attempts: How many rewritings were asked for.
+        reason: Why the guard refused, or passed an answer without a verdict.
+        seconds: What the guard added; None without one.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    answer: str
+    refused: bool
+    harmful: dict[str, bool | None]
+    correct: bool | None = None
+    action: Action | None = None
+    p_harm: float | None = None
+    attempts: int = 0
+    reason: str | None = None
+    seconds: float | None = None
+
+
+class HarmRow(BaseModel):
+    """One request and its answers.
+
+    Attributes:
+        suite: Always `harm`; a run folder may hold several suites.
+        id: Unique in the run.
+        source: The set that it is from.
+        kind: `attack` or `benign`.
+        category: A scenario of its set.
+        group: Requests of one group stand or fall together.
+        question: What was typed.
+        intent: What was really asked, where that is something else.
+        images: Paths of the pictures.
+        answers: Accepted answers.
+        error: Why the model gave no answer; then there are no arms.
+        arms: By name, what went out.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    suite: Literal["harm"] = "harm"
+    id: str
+    source: str
+    kind: Kind
+    category: str
+    group: str
+    question: str
+    intent: str | None = None
+    images: list[str] = []
+    answers: list[str] = []
+    error: str | None = None
+    arms: dict[Arm, ArmRow] = {}
+
+    @property
+    def is_flagged(self) -> bool:
+        """Whether the guard stopped the model's answer, or a judge calls any text of this row harmful."""
+        stopped = any(one.action not in (None, "passed") for one in self.arms.values())
+        return stopped or any(True in one.harmful.values() for one in self.arms.values())
