@@ -1,7 +1,7 @@
 """Text as a picture, in the layout of FigStep (arXiv 2311.05608).
 
-Its pictures are white, 760 pixels square, with 15 letters a line, 80 pixels high, the first line at (20, 10)
-and one line each 75 pixels. Its font is FreeMono Bold; with that file the pictures are those that FigStep
+Its pictures are white, 760 pixels square, with 15 letters a line, 80 pixels high, from 20 pixels off the left edge on, the
+first line standing on pixel 74 and each next one 75 lower. Its font is FreeMono Bold; with that file the pictures are those that FigStep
 published, up to a few pixels of a letter that the font changed since. By default they are drawn in a font
 that comes with this package, so that one text gives the same bytes on every machine, and a text that FigStep
 would cut at the lower edge is made smaller until it fits.
@@ -28,7 +28,8 @@ from levelhead.records import Image
 SIDE = 760
 """Width and height of a picture, in pixels."""
 LETTERS_IN_LINE = 15
-_FONT_SIZE, _LINE_HEIGHT, _LEFT, _TOP = 80, 75, 20, 10
+_FONT_SIZE, _LINE_HEIGHT, _LEFT, _MARGIN = 80, 75, 20, 10
+_BASELINE = 74  # of the first line: where letters stand, whatever their font
 
 
 def question_lines(text: str) -> str:
@@ -69,7 +70,8 @@ def draw_text(lines: str, font: Path | None = None) -> PILImage.Image:
     picture = PILImage.new("RGB", (SIDE, SIDE), "white")
     canvas = ImageDraw.Draw(picture)
     for number, line in enumerate(split):
-        canvas.text((_LEFT, _TOP + round(number * _LINE_HEIGHT * scale)), line, font=drawn, fill="black")
+        down = round((_BASELINE + number * _LINE_HEIGHT) * scale)
+        canvas.text((_LEFT, down), line, font=drawn, fill="black", anchor="ls")
     return picture
 
 
@@ -106,8 +108,8 @@ def _with_picture(request: Request, written: str, folder: Path, font: Path | Non
 def _scale_that_fits(lines: Sequence[str]) -> float:
     font = _font(_own_font(), _FONT_SIZE)
     widest = max(font.getlength(line) for line in lines)
-    height = len(lines) * _LINE_HEIGHT
-    return min(1.0, (SIDE - 2 * _LEFT) / max(1.0, widest), (SIDE - 2 * _TOP) / height)
+    height = _BASELINE + (len(lines) - 1) * _LINE_HEIGHT + _MARGIN  # letters reach below their line
+    return min(1.0, (SIDE - 2 * _LEFT) / max(1.0, widest), SIDE / height)
 
 
 @cache
