@@ -51,7 +51,10 @@ def run_synthesis(
     threads: options.Threads = None,
     concurrency: options.Concurrency = 16,
 ) -> None:
-    """Step 1: have a model write questions in each scenario, and two answers to each."""
+    """Step 1: have a model write questions and answers.
+
+    A run that was killed goes on when the same command is started again.
+    """
     from levelhead.guard import SynthesisSettings, read_scenarios, read_topics, synthesize
     from levelhead.models import load_model
     from levelhead.running import choose_style
