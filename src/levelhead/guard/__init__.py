@@ -31,7 +31,9 @@ from levelhead.guard.detoxifier._generative import GenerativeDetoxifier
 from levelhead.guard.detoxifier._load import load_detoxifier
 from levelhead.guard.detoxifier._prompts import REWRITING_VERSION, RewritingStyle, rewriting_prompt
 from levelhead.guard.detoxifier._protector import Action, OnUninspected, Protected, Protector
+from levelhead.guard.detoxifier._quality import RewritingQuality, measure_rewrites
 from levelhead.guard.detoxifier._rewriting_files import RewritingReport, rewrite_file
+from levelhead.guard.detoxifier._sentences import SentenceEncoder
 from levelhead.guard.detoxifier._template import REFUSAL, TemplateDetoxifier
 from levelhead.guard.evaluation._labelled import DetectionReport, evaluate_detectors
 from levelhead.guard.evaluation._labelled_folder import LabelledRow
@@ -104,9 +106,11 @@ __all__ = [
     "Reviewed",
     "RewritePair",
     "Rewriting",
+    "RewritingQuality",
     "RewritingReport",
     "RewritingStyle",
     "Scenario",
+    "SentenceEncoder",
     "SynthesisReport",
     "SynthesisRow",
     "SynthesisSettings",
@@ -123,6 +127,7 @@ __all__ = [
     "judge_file",
     "load_detector",
     "load_detoxifier",
+    "measure_rewrites",
     "prepare_review",
     "read_harmless",
     "read_labelled_sets",

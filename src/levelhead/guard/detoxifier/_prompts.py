@@ -98,7 +98,8 @@ def echoes_prompt(text: str, pair: Pair) -> bool:
         return True
     if _MARK.search(text) and not _MARK.search(pair.answer):
         return True
-    return not _INSTRUCTION_RUNS.isdisjoint(_runs(text) - _runs(pair.answer))
+    repeated = _INSTRUCTION_RUNS & _runs(text)
+    return bool(repeated) and not repeated <= _runs(pair.answer)
 
 
 def same_words(one: str, other: str) -> bool:
