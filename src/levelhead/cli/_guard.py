@@ -8,7 +8,13 @@ from typing import Annotated
 
 import typer
 
-from levelhead.cli import _guard_detection, _guard_detoxifier, _guard_rewriting, _guard_synthesis
+from levelhead.cli import (
+    _guard_detection,
+    _guard_detoxifier,
+    _guard_rewriting,
+    _guard_synthesis,
+    _guard_training,
+)
 from levelhead.cli import _guard_options as guard_options
 from levelhead.cli import _options as options
 from levelhead.cli._guard_failures import complain_of_failures
@@ -29,6 +35,7 @@ class MethodName(StrEnum):
 
 
 app.add_typer(_guard_synthesis.app, name="synthesise")
+app.command("train-detector")(_guard_training.train_detector)
 
 
 @app.command("judge")

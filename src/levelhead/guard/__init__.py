@@ -10,7 +10,9 @@ are trained by `train_encoder`, and `calibrate_on_file` gives any detector proba
 stated false-positive budget.
 """
 
-from levelhead.guard._pair import BadLine, Pair, read_pairs
+from levelhead.guard._look_alikes import read_look_alikes
+from levelhead.guard._named_pairs import read_named_pairs
+from levelhead.guard._pair import BadLine, Pair, read_pairs, write_pairs
 from levelhead.guard.calibration._calibrate import calibrate
 from levelhead.guard.calibration._calibrating import LabelledScores, calibrate_on_file, score_file
 from levelhead.guard.calibration._curve import CurvePoint, curve_csv, curve_svg, threshold_curve
@@ -52,14 +54,19 @@ from levelhead.guard.synthesis._rows import SynthesisRow
 from levelhead.guard.synthesis._scenarios import Scenario, read_scenarios, read_topics
 from levelhead.guard.synthesis._settings import SynthesisSettings
 from levelhead.guard.synthesis._synthesize import SynthesisReport, synthesize
+from levelhead.guard.training._base import packaged_encoder
+from levelhead.guard.training._data import held_out_pairs
 from levelhead.guard.training._detoxifier import show_lesson, train_detoxifier
 from levelhead.guard.training._detoxifier_data import FIXED_REFUSAL, DetoxifierData, gather_rewrites
 from levelhead.guard.training._detoxifier_pairs import RewritePair, read_rewrites
 from levelhead.guard.training._detoxifier_sets import read_harmless, read_rewrite_source, require_allowed
 from levelhead.guard.training._detoxifier_settings import DetoxifierSettings, usual_tuning
 from levelhead.guard.training._encoder import train_encoder
-from levelhead.guard.training._report import EncoderReport
-from levelhead.guard.training._settings import EncoderSettings
+from levelhead.guard.training._llm import train_llm
+from levelhead.guard.training._llm_settings import LLMSettings
+from levelhead.guard.training._report import EncoderReport, LLMReport
+from levelhead.guard.training._selection import SourceCounts, TrainingData, select_training_data
+from levelhead.guard.training._settings import DetectorSettings, EncoderSettings
 
 __all__ = [
     "ANSWER_ONLY",
@@ -78,6 +85,7 @@ __all__ = [
     "Decision",
     "DetectionReport",
     "Detector",
+    "DetectorSettings",
     "Detoxifier",
     "DetoxifierData",
     "DetoxifierSettings",
@@ -92,6 +100,8 @@ __all__ = [
     "Judgement",
     "JudgingReport",
     "LLMDetector",
+    "LLMReport",
+    "LLMSettings",
     "LabelledRow",
     "LabelledScores",
     "LabelledSet",
@@ -111,11 +121,13 @@ __all__ = [
     "RewritingStyle",
     "Scenario",
     "SentenceEncoder",
+    "SourceCounts",
     "SynthesisReport",
     "SynthesisRow",
     "SynthesisSettings",
     "TemplateDetoxifier",
     "TextFormat",
+    "TrainingData",
     "calibrate",
     "calibrate_on_file",
     "curve_csv",
@@ -124,13 +136,17 @@ __all__ = [
     "export_pairs",
     "formatted",
     "gather_rewrites",
+    "held_out_pairs",
     "judge_file",
     "load_detector",
     "load_detoxifier",
     "measure_rewrites",
+    "packaged_encoder",
     "prepare_review",
     "read_harmless",
     "read_labelled_sets",
+    "read_look_alikes",
+    "read_named_pairs",
     "read_pairs",
     "read_review",
     "read_rewrite_source",
@@ -141,10 +157,13 @@ __all__ = [
     "rewrite_file",
     "rewriting_prompt",
     "score_file",
+    "select_training_data",
     "show_lesson",
     "synthesize",
     "threshold_curve",
     "train_detoxifier",
     "train_encoder",
+    "train_llm",
     "usual_tuning",
+    "write_pairs",
 ]

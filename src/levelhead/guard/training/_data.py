@@ -13,6 +13,7 @@ from levelhead.errors import UsageError
 from levelhead.guard._pair import Pair
 from levelhead.guard.detector._format import TextFormat, formatted
 from levelhead.guard.detector._windows import TokenWindows
+from levelhead.guard.training._settings import DetectorSettings
 
 _BUCKET = 32
 """Rows of so many batches are sorted by length together: little is padded, and the order stays random."""
@@ -101,6 +102,19 @@ def couples_of(pairs: Sequence[Pair]) -> list[tuple[int, int]]:
         else:
             waiting.setdefault((question, harmful), []).append(place)
     return found
+
+
+def held_out_pairs(pairs: Sequence[Pair], settings: DetectorSettings) -> tuple[Pair, ...]:
+    """The rows that a training of these rows does not learn from: a threshold can be calibrated on them.
+
+    The best weights are chosen by them too, so numbers for a table are measured elsewhere.
+
+    Raises:
+        UsageError: As `split_by_goal`.
+    """
+    return split_by_goal(
+        pairs, share=settings.held_out, most=settings.max_held_out, seed=settings.seed
+    ).held_out
 
 
 def epoch_batches(

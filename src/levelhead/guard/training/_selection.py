@@ -158,9 +158,10 @@ def select_training_data(
 
 
 def _labelled_by_target(pair: Pair) -> Pair:
+    target = target_of(pair)  # looked at in any case, so that a wrong one is told before the training
     if pair.label is not None or pair.metadata.get("target") is None:
         return pair
-    return replace(pair, label=target_of(pair) >= 0.5)
+    return replace(pair, label=target >= 0.5)
 
 
 def _require_allowed(pairs: Sequence[Pair]) -> None:
