@@ -13,13 +13,20 @@ if TYPE_CHECKING:
     from levelhead.training._report import TuningReport
 
 
-def model_card(identity: Mapping[str, Any], report: TuningReport, command: Sequence[str]) -> str:
+def model_card(
+    identity: Mapping[str, Any],
+    report: TuningReport,
+    command: Sequence[str],
+    sections: Mapping[str, str] | None = None,
+) -> str:
     """The card as Markdown with a head that hubs read.
 
     Args:
         identity: What `tuning.json` says of base, data, settings and facts.
         report: What tuning did.
         command: The command line.
+        sections: Sections on what the weights are for, from heading to Markdown; without them stands a
+            sentence on models that were taught what they know.
     """
     from levelhead.running import installed_versions
 
@@ -30,9 +37,8 @@ def model_card(identity: Mapping[str, Any], report: TuningReport, command: Seque
     parts = [
         f"---\nbase_model: {name}\ntags: [levelhead, {settings['method']}]\n---\n",
         f"# A {kind} for {name}\n",
-        f"Made by `levelhead` for this base alone (SHA-256 of its weights: `{base['hash']}`). It knows no "
-        "more than its data taught it, and what it says about its own certainty holds for questions like "
-        "those it was tuned on; measure it on yours.\n",
+        f"Made by `levelhead` for this base alone (SHA-256 of its weights: `{base['hash']}`).\n",
+        *_sections(sections),
         "## Data\n",
         f"- {report.dialogues:,} dialogues, {len(report.left_out):,} left out as too long; SHA-256 "
         f"`{data['hash']}`\n"
@@ -62,6 +68,15 @@ def public_name(name: str) -> str:
     return "+".join(part.name if part.is_absolute() or part.exists() else str(part) for part in parts)
 
 
+def _sections(sections: Mapping[str, str] | None) -> list[str]:
+    if not sections:
+        return [
+            "It knows no more than its data taught it, and what it says about its own certainty holds for "
+            "questions like those it was tuned on; measure it on yours.\n"
+        ]
+    return [f"## {heading}\n\n{text}\n" for heading, text in sections.items()]
+
+
 def _facts(facts: Mapping[str, Any]) -> list[str]:
     if not facts:
         return []
@@ -79,7 +94,7 @@ def _evaluations(found: Mapping[str, Mapping[str, float]]) -> list[str]:
         (epoch, *(f"{numbers[name]:.3f}" if name in numbers else "" for name in names))
         for epoch, numbers in found.items()
     ]
-    return ["## After each epoch, on questions held out\n", _table(("epoch", *names), rows), ""]
+    return ["## After each epoch, on what was held out\n", _table(("epoch", *names), rows), ""]
 
 
 def _table(head: tuple[str, ...], rows: Any) -> str:

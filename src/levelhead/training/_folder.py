@@ -72,13 +72,18 @@ class TuningFolder:
         found = _read(self.path / TUNING_FILE).get("report")
         return None if found is None else TuningReport.from_json(found)
 
-    def finish(self, report: TuningReport) -> TuningReport:
-        """Write losses, card and report beside the weights, take the checkpoints away, return the report."""
+    def finish(self, report: TuningReport, sections: Mapping[str, str]) -> TuningReport:
+        """Write losses, card and report beside the weights, take the checkpoints away, return the report.
+
+        Args:
+            report: What tuning did.
+            sections: See `model_card`.
+        """
         if _is_first_process():
             lines = [f"{step},{loss!r}\n" for step, loss in enumerate(report.losses, start=1)]
             write_whole(self.path / "losses.csv", ["step,loss\n", *lines])
             command = [Path(sys.argv[0]).name, *sys.argv[1:]]
-            write_whole(self.path / "README.md", [model_card(self._identity, report, command)])
+            write_whole(self.path / "README.md", [model_card(self._identity, report, command, sections)])
             whole = {**self._identity, "command": command, "report": report.to_json()}
             write_whole(self.path / TUNING_FILE, [json_text(whole, indent=2), "\n"])
             shutil.rmtree(self.checkpoints, ignore_errors=True)

@@ -161,9 +161,12 @@ def _make_trainer(plan: Plan, folder: Path) -> _Trainer:
     from datasets import Dataset
 
     dialogues, encoder = plan.dialogues, plan.encoder
+    weights = load_for_training(plan.checkpoint)
+    if plan.settings.method == "lora":
+        _require_targets(weights, plan)
     trainer = _Trainer(
         plan,
-        model=load_for_training(plan.checkpoint),
+        model=weights,
         args=_arguments(plan, folder),
         train_dataset=Dataset.from_dict({"place": list(range(len(dialogues)))}),
         processing_class=encoder.owner,
@@ -218,6 +221,19 @@ def _adapter(settings: TuningSettings) -> Any:
         target_modules=names,
         task_type="CAUSAL_LM",
     )
+
+
+def _require_targets(weights: Any, plan: Plan) -> None:
+    """Refuse names of layers that the model does not have; peft would take any one that fits for enough."""
+    if plan.settings.targets == "all-linear":
+        return
+    layers = [f".{name}" for name, _ in weights.named_modules()]
+    wanted = plan.settings.targets.split(",")
+    if missing := [name for name in wanted if not any(layer.endswith(f".{name}") for layer in layers)]:
+        raise UsageError(
+            f"{plan.checkpoint.name} has no layer {', '.join(missing)}. Name layers that it has, or adapt "
+            "all of them: --targets all-linear."
+        )
 
 
 def _last_checkpoint(folder: Path) -> int:

@@ -33,6 +33,7 @@ def tune(
     *,
     evaluate: Evaluate | None = None,
     facts: Mapping[str, object] | None = None,
+    card: Mapping[str, str] | None = None,
     progress: ProgressStyle | None = None,
     device: Device = "auto",
     threads: int | None = None,
@@ -48,6 +49,8 @@ def tune(
         evaluate: Called after each epoch with the model as it is then. Its fingerprint is that of the weights
             at the time. Cannot be used where the weights are spread over processes (FSDP, ZeRO-3).
         facts: What else belongs into `tuning.json` and the card: method, data, prompt format.
+        card: Sections of the card before those on data and training, from heading to Markdown. No part of
+            what makes one tuning another.
         progress: As from `choose_style`.
         device: `cpu`, `cuda`, or `auto` for the best that is there.
         threads: Threads of torch; None leaves torch's own choice.
@@ -67,7 +70,8 @@ def tune(
             return finished
         from levelhead.training._trainer import train
 
-        return folder.finish(train(plan, out, folder.checkpoints, evaluate, choose_style(progress)))
+        report = train(plan, out, folder.checkpoints, evaluate, choose_style(progress))
+        return folder.finish(report, card or {})
 
 
 def loss_spans(base: str, dialogue: Dialogue) -> list[LossSpan]:
