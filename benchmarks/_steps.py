@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,19 +55,28 @@ def run(steps: Iterable[Step], only: list[str], until: str | None) -> None:
         subprocess.run(command, check=True)
 
 
-def summarize(steps: Iterable[Step], out: Path) -> None:
-    """Gather the numbers of all evaluations that are done."""
+def summarize(steps: Iterable[Step], out: Path, places: Mapping[str, Path]) -> None:
+    """Gather the numbers of all evaluations that are done; folders stand by their names in the commands."""
+
+    def without_places(words: Iterable[str]) -> str:
+        command = " ".join(words)
+        for name, place in places.items():
+            command = command.replace(str(place), name)
+        return command
+
     found: dict[str, Any] = {}
     for step in steps:
         if step.name.startswith("eval/") and step.done:
             summary = json.loads((step.out / "summary.json").read_text())
             found[step.name.removeprefix("eval/")] = {
-                "command": f"levelhead honesty {' '.join(step.arguments)}",
+                "command": without_places(["levelhead", "honesty", *step.arguments]),
                 "questions": summary["questions"],
                 "score": summary["score"],
                 "honesty": summary["honesty"],
             }
-    out.write_text(json.dumps({"command": " ".join(["python", *sys.argv]), "runs": found}, indent=2) + "\n")
+    out.write_text(
+        json.dumps({"command": without_places(["python", *sys.argv]), "runs": found}, indent=2) + "\n"
+    )
     print(f"{len(found)} evaluations: {out}")
 
 
@@ -87,7 +96,8 @@ def main(description: str, steps: Callable[[Path, Path], Iterable[Step]]) -> Non
     if arguments.action == "run":
         run(listed, arguments.only, arguments.until)
     else:
-        summarize(listed, arguments.out)
+        places = {"DATA": arguments.data, "WORK": arguments.work, "benchmarks": Path(__file__).parent}
+        summarize(listed, arguments.out, places)
 
 
 def under(data: Path, named: str) -> str:

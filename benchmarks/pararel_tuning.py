@@ -68,19 +68,21 @@ def steps(data: Path, work: Path) -> Iterator[Step]:
             named = [word for file in files for word in ("--data", under(data, file))]
             yield Step.of(work, f"eval/{name}-{test}", "eval", model, *named, "--limit", "1000", *arguments)
 
-    yield Step.of(work, "probe", "probe", "embedded", *train, *shots, "--samples", "10")
+    yield Step.of(work, "probe", "probe", "embedded", *train, *shots)
     yield from evaluations("base", "embedded", *shots, "--no-sure")
     yield from evaluations("sampled", "embedded", *shots, "--samples", "10", "--no-sure", most=SAMPLED)
     yield from refusals("base", "embedded", *shots, "--no-sure")
+    yield Step.of(work, "probe-sampled", "probe", "embedded", *train, *shots, "--samples", "10")
     methods = [(method, seed) for method, seeds in SEEDS.items() for seed in seeds]
     # The first seed of every method comes first, so that a table is whole before its intervals are narrow.
     for method, seed in sorted(methods, key=lambda one: one[1]):
         if seed == 0:
+            probed = work / ("probe-sampled" if method == "unsupervised" else "probe")
             on_the_way = TUNING if method in CROSSFITTED else ()
             yield Step.of(
                 work,
                 f"data/{method}",
-                *("build", str(work / "probe"), "--method", method, "--style", "completion", *on_the_way),
+                *("build", str(probed), "--method", method, "--style", "completion", *on_the_way),
             )
         name = f"{method}-{seed}"
         yield Step.of(
