@@ -103,6 +103,23 @@ def build_llm(folder: Path, *, seed: int = 0, described: bool = True) -> Path:
     return folder
 
 
+def build_causal(folder: Path, *, seed: int = 0, padding: bool = True) -> Path:
+    """A causal Llama of two layers, without a head for detecting; without `padding` it has no such token."""
+    import torch
+    from transformers import LlamaForCausalLM
+
+    from tests.models.checkpoints import build_tokenizer
+
+    torch.manual_seed(seed)
+    words = build_tokenizer()
+    config = llama_config(len(words))
+    if not padding:
+        words.pad_token = config.pad_token_id = None
+    LlamaForCausalLM(config).save_pretrained(folder)
+    words.save_pretrained(folder)
+    return folder
+
+
 def llama_config(vocabulary: int) -> Any:
     from transformers import LlamaConfig
 

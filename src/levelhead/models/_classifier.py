@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from levelhead.errors import ModelError
+from levelhead.errors import ModelError, UsageError
 from levelhead.models._load import DType, locate_model
 
 if TYPE_CHECKING:
@@ -56,6 +56,34 @@ def load_classifier(checkpoint: Checkpoint) -> tuple[Any, frozenset[str]]:
             "copy it again."
         ) from error
     return model, frozenset(info["missing_keys"])
+
+
+def fast_tokenizer(location: str) -> Any:
+    """The tokenizer of a checkpoint, as transformers wraps it.
+
+    Raises:
+        UsageError: If it has none, or no fast one.
+    """
+    import transformers
+
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(location)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"No tokenizer can be loaded from {location} ({str(error).strip().splitlines()[0]}). Copy it "
+            "beside the weights."
+        ) from error
+    if not tokenizer.is_fast:
+        raise UsageError(
+            f"The tokenizer of {location} has no fast form, which windows need. Convert it: load it with "
+            "transformers and save it again."
+        )
+    return tokenizer
+
+
+def context_tokens(checkpoint: Checkpoint) -> int:
+    """Longest row that a checkpoint reads, in tokens; very many if it does not say."""
+    return int(getattr(checkpoint.config.get_text_config(), "max_position_embeddings", 0) or 1 << 30)
 
 
 def end_logits(model: Any, rows: Sequence[Sequence[int]], device: str) -> Any:

@@ -5,6 +5,7 @@
 This room knows nothing about what the dialogues teach or where they come from.
 """
 
+from levelhead.training._classifier import AdaptedClassifier, AdapterSettings, require_peft
 from levelhead.training._dialogues import Dialogue, read_dialogues, write_dialogues
 from levelhead.training._merge import merge
 from levelhead.training._report import Evaluate, TuningReport
@@ -13,6 +14,8 @@ from levelhead.training._tokens import LossShare, LossSpan, show_loss
 from levelhead.training._tune import loss_share, loss_spans, tune
 
 __all__ = [
+    "AdaptedClassifier",
+    "AdapterSettings",
     "Dialogue",
     "Evaluate",
     "LossShare",
@@ -23,6 +26,7 @@ __all__ = [
     "loss_spans",
     "merge",
     "read_dialogues",
+    "require_peft",
     "show_loss",
     "tune",
     "write_dialogues",

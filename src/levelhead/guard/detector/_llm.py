@@ -94,6 +94,8 @@ class LLMDetector(Detector):
             raise UsageError(
                 f"{folder} was trained by Levelhead and says what it reads. Name it llm:{folder}"
             )
+        from levelhead.models._classifier import context_tokens
+
         self._settings = PAPER if paper else ServingSettings.read(folder)
         self.name = name or f"{'llm-paper' if paper else 'llm'}:{folder}"
         self.reads_picture_text = self._settings.form.picture_text
@@ -101,7 +103,7 @@ class LLMDetector(Detector):
         self._checkpoint, self._model = _load(folder, base, self._settings, threads=threads, exact=exact)
         self._windows = TokenWindows(
             _tokenizer(folder, self._checkpoint.location),
-            window=min(self._settings.window, _context(self._checkpoint)),
+            window=min(self._settings.window, context_tokens(self._checkpoint)),
             head_share=self._settings.head_share,
         )
         identity = f"{self._settings}/{_hash_of(folder)}/{self._checkpoint.fingerprint()}"
@@ -168,20 +170,10 @@ def _load(
 
 def _tokenizer(folder: Path, location: str) -> Any:
     """The fast tokenizer beside the detector, else that of its base."""
-    import transformers
+    from levelhead.models._classifier import fast_tokenizer
 
     own = any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model"))
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder if own else location)
-    if not tokenizer.is_fast:
-        raise UsageError(
-            f"The tokenizer of {folder if own else location} has no fast form, which windows need. Convert "
-            "it: load it with transformers and save it again."
-        )
-    return tokenizer.backend_tokenizer
-
-
-def _context(checkpoint: Checkpoint) -> int:
-    return int(getattr(checkpoint.config.get_text_config(), "max_position_embeddings", 0) or 1 << 30)
+    return fast_tokenizer(str(folder) if own else location).backend_tokenizer
 
 
 def _hash_of(folder: Path) -> str:

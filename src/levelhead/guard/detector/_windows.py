@@ -90,6 +90,10 @@ class TokenWindows:
                 "16 tokens or more, and a share between 0 and 1."
             )
 
+    def fits(self, text: FormattedText) -> bool:
+        """Whether the whole text is one row and nothing of it is cut."""
+        return len(self._tokenizer.encode(text.whole, add_special_tokens=False).ids) <= self._room
+
     def rows(self, text: FormattedText) -> list[list[int]]:
         """The windows of one text as token ids; the whole text in one row if it fits."""
         # Tokenized once and whole, so that the seam of head and answer is that of training on short texts.

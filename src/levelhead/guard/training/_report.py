@@ -63,6 +63,29 @@ class EncoderReport(TrainingReport):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class LLMReport(TrainingReport):
+    """What a training of a causal language model did.
+
+    Attributes:
+        left_out: Rows that were not trained on: blank, or longer than the window where such are dropped.
+        auroc: On the held-out rows, as they are served.
+        mean_gap: Mean difference of their probabilities in training and in serving.
+        parameters: Numbers that were trained.
+    """
+
+    left_out: int
+    auroc: float
+    mean_gap: float
+    parameters: int
+
+    def numbers(self) -> str:
+        return (
+            f"AUROC {self.auroc:.4f} as served; {self.parameters:,} numbers were trained, and "
+            f"{self.left_out:,} rows left out as blank or too long."
+        )
+
+
 def model_card(
     report: TrainingReport,
     split: Split,
@@ -71,6 +94,7 @@ def model_card(
     *,
     licences: Mapping[str, str],
     data_note: str = "",
+    use: str = "",
 ) -> str:
     """The card, as Markdown with a head that hubs read.
 
@@ -81,6 +105,7 @@ def model_card(
         settings: How it was trained.
         licences: Licence of each source, by the name that pairs have under `source` in their metadata.
         data_note: How the rows were chosen, as Markdown.
+        use: How it is loaded, as Markdown.
     """
     sources = [
         (source, licences.get(source, "not stated"), *counts)
@@ -96,6 +121,7 @@ def model_card(
             "## Intended use\n",
             "Behind a language model, as one of several guards, with a threshold calibrated on answers like "
             "yours (`levelhead guard calibrate`). It is no moderation of people and no judge of questions.\n",
+            *([f"{use}\n"] if use else []),
             "## Limits\n",
             "English; single answers; no sight of pictures beyond the text in them; harm that shows only "
             "together with a picture is missed. Paraphrases and other languages lower its scores. It repeats "
