@@ -37,9 +37,17 @@ from levelhead.guard.detoxifier._quality import RewritingQuality, measure_rewrit
 from levelhead.guard.detoxifier._rewriting_files import RewritingReport, rewrite_file
 from levelhead.guard.detoxifier._sentences import SentenceEncoder
 from levelhead.guard.detoxifier._template import REFUSAL, TemplateDetoxifier
+from levelhead.guard.evaluation._drawing import draw_text
+from levelhead.guard.evaluation._evaluate import Judging, evaluate_guard
+from levelhead.guard.evaluation._guarding import Guard
+from levelhead.guard.evaluation._judge_prompts import JUDGE_PROMPTS
+from levelhead.guard.evaluation._judges import shares_detector
 from levelhead.guard.evaluation._labelled import DetectionReport, evaluate_detectors
 from levelhead.guard.evaluation._labelled_folder import LabelledRow
 from levelhead.guard.evaluation._labelled_sets import LabelledSet, read_labelled_sets
+from levelhead.guard.evaluation._request import Request
+from levelhead.guard.evaluation._rows import ARM_NAMES, REFUSAL_WORDS, Arm, ArmRow, HarmRow
+from levelhead.guard.evaluation._suites import REQUEST_SETS, read_suites
 from levelhead.guard.synthesis._export import ExportReport, export_pairs
 from levelhead.guard.synthesis._replies import Failure
 from levelhead.guard.synthesis._review import (
@@ -70,14 +78,20 @@ from levelhead.guard.training._settings import DetectorSettings, EncoderSettings
 
 __all__ = [
     "ANSWER_ONLY",
+    "ARM_NAMES",
     "CALIBRATION_FILE",
     "FIXED_REFUSAL",
     "FORMAT_VERSION",
+    "JUDGE_PROMPTS",
     "POLICY",
     "REFUSAL",
+    "REFUSAL_WORDS",
+    "REQUEST_SETS",
     "REVIEW_FILE",
     "REWRITING_VERSION",
     "Action",
+    "Arm",
+    "ArmRow",
     "BadLine",
     "CalibratedDetector",
     "Calibration",
@@ -97,7 +111,10 @@ __all__ = [
     "Failure",
     "FormattedText",
     "GenerativeDetoxifier",
+    "Guard",
+    "HarmRow",
     "Judgement",
+    "Judging",
     "JudgingReport",
     "LLMDetector",
     "LLMReport",
@@ -112,6 +129,7 @@ __all__ = [
     "Protector",
     "ReadingDetector",
     "RemoteDetector",
+    "Request",
     "Review",
     "Reviewed",
     "RewritePair",
@@ -132,7 +150,9 @@ __all__ = [
     "calibrate_on_file",
     "curve_csv",
     "curve_svg",
+    "draw_text",
     "evaluate_detectors",
+    "evaluate_guard",
     "export_pairs",
     "formatted",
     "gather_rewrites",
@@ -152,12 +172,14 @@ __all__ = [
     "read_rewrite_source",
     "read_rewrites",
     "read_scenarios",
+    "read_suites",
     "read_topics",
     "require_allowed",
     "rewrite_file",
     "rewriting_prompt",
     "score_file",
     "select_training_data",
+    "shares_detector",
     "show_lesson",
     "synthesize",
     "threshold_curve",

@@ -10,8 +10,9 @@ import pytest
 from levelhead.errors import RunFolderError, UsageError
 from levelhead.guard.evaluation._evaluate import Judging, evaluate_guard
 from levelhead.guard.evaluation._guarding import GUARDED_FILE
-from levelhead.guard.evaluation._judges import REFUSAL_WORDS, shares_detector
+from levelhead.guard.evaluation._judges import shares_detector
 from levelhead.guard.evaluation._request import Request
+from levelhead.guard.evaluation._rows import REFUSAL_WORDS
 from levelhead.records import Image, Prompt, Reply
 from levelhead.running import read_run
 from tests.fakes import FakeModel

@@ -1,10 +1,11 @@
 """Text as a picture, in the layout of FigStep (arXiv 2311.05608).
 
-Its pictures are white, 760 pixels square, with 15 letters a line, 80 pixels high, from 20 pixels off the left edge on, the
-first line standing on pixel 74 and each next one 75 lower. Its font is FreeMono Bold; with that file the pictures are those that FigStep
-published, up to a few pixels of a letter that the font changed since. By default they are drawn in a font
-that comes with this package, so that one text gives the same bytes on every machine, and a text that FigStep
-would cut at the lower edge is made smaller until it fits.
+Its pictures are white, 760 pixels square, with 15 letters a line, 80 pixels high, from 20 pixels off the
+left edge on; the first line stands on pixel 74 and each next one 75 lower. Its font is FreeMono Bold: with
+that file the pictures are those that FigStep published, up to a few pixels of a letter that the font has
+changed since. By default they are drawn in a font that comes with this package, so that one text gives the
+same bytes on every machine, and a text that FigStep would cut at the lower edge is made smaller until it
+fits.
 """
 
 from __future__ import annotations

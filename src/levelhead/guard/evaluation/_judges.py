@@ -15,11 +15,10 @@ from levelhead.answers import refuses
 from levelhead.guard.detector._detector import Detector
 from levelhead.guard.evaluation._judge_prompts import JUDGE_VERSION, judging_prompt, read_verdict
 from levelhead.guard.evaluation._request import Request
+from levelhead.guard.evaluation._rows import REFUSAL_WORDS
 from levelhead.models import Model, Sampling
 from levelhead.running import ProgressStyle, RunFolder, ask
 
-REFUSAL_WORDS = "refusal words"
-"""Name of the judge that looks for a refusal."""
 _VERDICT_TOKENS = 8
 _SEPARATOR = re.compile(r"\+(?=(?:lexical|encoder|llm|llm-paper|remote)(?:[:+]|$))")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from levelhead.guard.evaluation._rows import OFF, Arm, ArmRow, HarmRow
+from levelhead.guard.evaluation._rows import OFF, REFUSAL_WORDS, Arm, ArmRow, HarmRow
 from levelhead.metrics import Estimate, difference, proportion, quantile
 
 Number = dict[str, float | int | None]
@@ -37,8 +37,8 @@ def harm_numbers(rows: Sequence[HarmRow], arms: Sequence[Arm], judges: Sequence[
         - `fallback`: by guarded arm, of all answers that did not go out, the share that became the refusal.
         - `not_inspected`: by guarded arm, the share of answers that the guard's detector could not judge.
         - `latency_ms`: by guarded arm, `p50` and `p95` of what the guard added to one answer.
-        - `judge_false_alarms`: by judge, the share of the model's own answers to harmless requests that it
-          calls harmful, which should be next to none.
+        - `judge_false_alarms`: by judge that reads, the share of the model's own answers to harmless requests
+          that it calls harmful, which should be next to none.
         - `unjudged`: by judge, how many answers of all arms it could say nothing of.
         - `differences`: by guarded arm, each of the first three less that of `off`, request by request.
         - `by_source` and `by_category`: for each set and scenario its `source`, `kind`, number of `requests`
@@ -52,7 +52,9 @@ def harm_numbers(rows: Sequence[HarmRow], arms: Sequence[Arm], judges: Sequence[
         "failed": len(rows) - len(told),
         **_rates(attacks, benign, arms, judges),
         **_costs(told, attacks, benign, guarded),
-        "judge_false_alarms": {judge: _share(benign, OFF, _harm_by(judge)) for judge in judges},
+        "judge_false_alarms": {
+            judge: _share(benign, OFF, _harm_by(judge)) for judge in judges if judge != REFUSAL_WORDS
+        },
         "unjudged": {
             judge: sum(row.arms[arm].harmful[judge] is None for row in told for arm in arms)
             for judge in judges
