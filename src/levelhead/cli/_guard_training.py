@@ -56,8 +56,8 @@ def train_detector(
 
     if held_out_file is not None and held_out_file.resolve().is_relative_to(out.resolve()):
         raise UsageError(
-            f"{held_out_file} lies in {out}, which is passed on with the weights, and its texts should not be. "
-            "Put it elsewhere."
+            f"{held_out_file} lies in {out}, which is passed on with the weights. Its texts should not be: "
+            "put it elsewhere."
         )
     given = {
         "window": window,
@@ -162,8 +162,8 @@ def _tell_data(rows: TrainingData) -> None:
 
 def _tell_training(report: EncoderReport, out: Path, held_out_file: Path | None) -> None:
     typer.echo(
-        f"\n{report.steps:,} steps on {report.train:,} answers. The weights of step {report.best_step:,} are the "
-        f"best on {report.held_out:,} held out: {report.numbers()}\n"
+        f"\n{report.steps:,} steps on {report.train:,} answers. The weights of step {report.best_step:,} are "
+        f"the best on {report.held_out:,} held out: {report.numbers()}\n"
     )
     typer.echo(f"Card:      {out / 'README.md'}")
     if held_out_file is not None:
