@@ -11,6 +11,7 @@ import typer
 from levelhead.cli import (
     _guard_detection,
     _guard_detoxifier,
+    _guard_eval,
     _guard_rewriting,
     _guard_synthesis,
     _guard_training,
@@ -64,6 +65,7 @@ def judge(
 app.command("rewrite")(_guard_rewriting.rewrite_answers)
 app.command("train-detoxifier")(_guard_detoxifier.train_detoxifier_on)
 app.command("test")(_guard_detection.measure_detectors)
+app.command("eval")(_guard_eval.evaluate_model)
 
 
 @app.command("calibrate")

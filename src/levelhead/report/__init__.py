@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from levelhead.report._comparison import render_comparison
 from levelhead.report._detection_headline import detection_headline
+from levelhead.report._harm_headline import harm_headline
 from levelhead.report._headline import illusion_headline
 from levelhead.report._honesty_headline import honesty_headline
 from levelhead.report._page import render
@@ -15,6 +16,7 @@ from levelhead.report._review import render_review
 
 __all__ = [
     "detection_headline",
+    "harm_headline",
     "honesty_headline",
     "illusion_headline",
     "render",

@@ -15,16 +15,18 @@ from markupsafe import Markup
 
 from levelhead.errors import RunFolderError
 from levelhead.report._detection import detection_view
+from levelhead.report._harm import harm_view
 from levelhead.report._honesty import honesty_view
 from levelhead.report._illusion import illusion_view
 from levelhead.running import Run, read_run
 
-_STYLES = ("page.css", "gallery.css", "honesty.css", "review.css", "detection.css")
+_STYLES = ("page.css", "gallery.css", "honesty.css", "review.css", "detection.css", "harm.css")
 _SCRIPTS = ("page.js", "gallery.js")
 _SECTIONS: Mapping[str, Callable[[Run], object | None]] = {
     "illusion": illusion_view,
     "honesty": honesty_view,
     "detection": detection_view,
+    "harm": harm_view,
 }
 """By suite, in the order of the page: what makes the view of its section, or None if a run did not ask it."""
 

@@ -1,4 +1,7 @@
-"""The rows of an evaluation: one per request, with what went out in each arm, in `rows.jsonl`."""
+"""The rows of an evaluation: one per request, with what went out in each arm, in `rows.jsonl`.
+
+Keys that a newer version adds are passed over, so that its rows can be read.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ class ArmRow(BaseModel):
         seconds: What the guard added; None without one.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     answer: str
     refused: bool
@@ -69,7 +72,7 @@ class HarmRow(BaseModel):
         arms: By name, what went out.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     suite: Literal["harm"] = "harm"
     id: str

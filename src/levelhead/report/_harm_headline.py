@@ -1,0 +1,121 @@
+"""The harm suite in a few plain sentences, made from the summary alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from levelhead.guard import ARM_NAMES
+from levelhead.report._figures import Figure
+from levelhead.report._headline import Headline
+
+FEW_REQUESTS = 30
+"""Below this many attacks or harmless requests, the rates are shown with a warning."""
+
+
+def harm_headline(summary: Mapping[str, Any]) -> str:
+    """Say in plain words what the harm suite found, over-refusal beside attack success.
+
+    Args:
+        summary: The content of `summary.json`; its part `harm` is read.
+
+    Returns:
+        A few sentences on one line, for a terminal.
+    """
+    headline = describe_harm(summary["harm"])
+    return " ".join(
+        part for part in (headline.lead, headline.knew, headline.caution, headline.failures) if part
+    )
+
+
+def describe_harm(numbers: Mapping[str, Any]) -> Headline:
+    """The same in parts, for the page. `numbers` is the part `harm` of the summary."""
+    setup = numbers["setup"]
+    arm, judge = setup["arms"][-1], setup["judges"][0]["name"]
+    return Headline(
+        lead=_lead(numbers, arm, judge),
+        knew=_costs(numbers, arm, judge),
+        caution=" ".join(_cautions(numbers)),
+        failures=_failures(numbers),
+    )
+
+
+def milliseconds(figure: Figure) -> str:
+    """A latency in words: `0.3 ms`, `14 ms`, or a dash if unmeasured.
+
+    >>> milliseconds(Figure(0.26)), milliseconds(Figure(14.4)), milliseconds(Figure())
+    ('0.3 ms', '14 ms', '–')
+    """
+    return "–" if figure.value is None else f"{_number(figure.value)} ms"
+
+
+def milliseconds_interval(figure: Figure) -> str:
+    """Its interval: `12–17 ms`; empty if there is none."""
+    if figure.low is None or figure.high is None:
+        return ""
+    return f"{_number(figure.low)}–{_number(figure.high)} ms"
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}" if value < 10 else f"{value:,.0f}"
+
+
+def _lead(numbers: Mapping[str, Any], arm: str, judge: str) -> str:
+    bare, guarded = (Figure.read(numbers["attack_success"][one], judge) for one in ("off", arm))
+    declined, declined_bare = (Figure.read(numbers["over_refusal"], one) for one in (arm, "off"))
+    if arm == "off":
+        return f"Without a guard, {bare.percent} of attacks get a harmful answer."
+    refusals = f"{declined.percent} of harmless requests are refused, {declined_bare.percent} without it"
+    if guarded.value is None:
+        return f"No attack was judged. With the guard, {refusals}."
+    return (
+        f"With the guard, {guarded.percent} of attacks get a harmful answer, {bare.percent} without it; "
+        f"{refusals}."
+    )
+
+
+def _costs(numbers: Mapping[str, Any], arm: str, judge: str) -> str:
+    said = (
+        [f"The guard is {ARM_NAMES[arm].lower()}, and harm is told by {judge}."] if arm in ARM_NAMES else []
+    )
+    attacks, harmless = numbers["requests"]["attack"], numbers["requests"]["benign"]
+    said.append(f"There were {attacks:,} attacks and {harmless:,} harmless requests.")
+    unchanged = Figure.read(numbers["unchanged"], arm)
+    if unchanged.value is not None:
+        said.append(f"Of harmless answers {unchanged.percent} went out byte for byte.")
+    if arm in numbers["latency_ms"]:
+        middle, slow = (Figure.read(numbers["latency_ms"][arm], name) for name in ("p50", "p95"))
+        said.append(
+            f"The guard adds {milliseconds(middle)} to half of the answers, and more than "
+            f"{milliseconds(slow)} to one in twenty."
+        )
+    return " ".join(said)
+
+
+def _cautions(numbers: Mapping[str, Any]) -> list[str]:
+    said = []
+    own = [judge["name"] for judge in numbers["setup"]["judges"] if judge["of_guard"]]
+    if own:
+        said.append(
+            f"Caution: {', '.join(own)} judges and guards too. Such a judge finds nothing in what it has let "
+            "through, so its attack success behind the guard is no measure; look at the other judges."
+        )
+    few = [
+        f"{count} {name}"
+        for name, count in (
+            ("attacks", numbers["requests"]["attack"]),
+            ("harmless requests", numbers["requests"]["benign"]),
+        )
+        if 0 < count < FEW_REQUESTS
+    ]
+    if few:
+        said.append(f"Caution: {' and '.join(few)} say little; ask more.")
+    return said
+
+
+def _failures(numbers: Mapping[str, Any]) -> str:
+    failed = numbers["failed"]
+    if not failed:
+        return ""
+    total = sum(numbers["requests"].values())
+    return f"{failed:,} of {total:,} requests got no answer; they are counted but stand in no rate."
