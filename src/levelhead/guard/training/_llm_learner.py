@@ -10,7 +10,7 @@ from levelhead.guard.detector._windows import TokenWindows
 from levelhead.guard.training._data import couples_of, target_of
 from levelhead.guard.training._learner import Learner
 from levelhead.guard.training._llm_settings import LLMSettings
-from levelhead.training import AdaptedClassifier, AdapterSettings
+from levelhead.training import AdaptedClassifier
 
 if TYPE_CHECKING:
     from levelhead.models._checkpoint import Checkpoint
@@ -40,16 +40,7 @@ class LLMLearner(Learner):
         self.windows, self._settings = windows, settings
         self.pairwise = settings.pairwise_weight > 0
         self._sign = -1.0 if settings.high_means == "safe" else 1.0
-        self.classifier = AdaptedClassifier(
-            checkpoint,
-            AdapterSettings(
-                rank=settings.rank,
-                alpha=settings.alpha,
-                dropout=settings.dropout,
-                targets=settings.targets,
-                checkpointing=settings.checkpointing,
-            ),
-        )
+        self.classifier = AdaptedClassifier(checkpoint, settings.adapter())
         self.device = self.classifier.device
 
     def parameters(self) -> list[Any]:

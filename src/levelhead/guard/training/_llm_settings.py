@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 from levelhead.errors import UsageError
 from levelhead.guard.training._settings import DetectorSettings
+from levelhead.training import AdapterSettings
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -61,12 +62,23 @@ class LLMSettings(DetectorSettings):
         for name in ("bce_weight", "pairwise_weight"):
             if not 0 <= getattr(self, name) < 1000:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be 0 or more, and below 1000.")
+        self.adapter()  # refuses what no adapter can be
         if self.bce_weight == 0:
             raise UsageError(
                 "bce_weight is 0: comparisons alone say nothing about a single answer. Give it a weight."
             )
         if self.pairwise_weight and self.batch_size < 2:
             raise UsageError("batch_size is 1, and no two answers can be compared. Give 2 or more.")
+
+    def adapter(self) -> AdapterSettings:
+        """Those of the adapter alone."""
+        return AdapterSettings(
+            rank=self.rank,
+            alpha=self.alpha,
+            dropout=self.dropout,
+            targets=self.targets,
+            checkpointing=self.checkpointing,
+        )
 
     @classmethod
     def paper(cls, **changes: Any) -> LLMSettings:
