@@ -126,8 +126,6 @@ def test_losses_and_flags_of_what_is_held_out_are_told_after_each_epoch(base: st
     numbers = report.evaluations["1"]
     assert {"loss_rewritten", "loss_kept", "flagged_before", "no_verdict"} <= numbers.keys()
     assert numbers["flagged_before"] == 1.0
-    # An untrained model does not end its rewriting, or writes noise that nobody flags.
-    assert numbers["no_verdict"] == 1.0 or numbers["flagged_after"] == 0.0
 
 
 def test_nothing_is_evaluated_where_nothing_is_held_out(base: str, tmp_path: Path) -> None:
