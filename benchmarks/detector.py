@@ -180,7 +180,7 @@ def check_same(float32: Path, theirs: TorchDetector, pairs: Sequence[Pair]) -> f
     return gap
 
 
-def main() -> None:
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="the int8 encoder against float32 PyTorch at batch 1")
     parser.add_argument("--int8", type=Path, required=True, help="folder of the detector that is served")
     parser.add_argument("--float32", type=Path, help="folder of its float32 twin; else FOLDER/float32")
@@ -190,7 +190,11 @@ def main() -> None:
     parser.add_argument("--block", type=int, default=32, help="answers of a block")
     parser.add_argument("--threads", type=int, help="of both; each one's own choice if left out")
     parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse_arguments()
     # Waiting threads sleep, or a second process on the machine would slow PyTorch down many times over.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch

@@ -30,15 +30,15 @@ import time
 from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from levelhead.datasets import LabelledAnswer, read_harm_set, remove_overlap
+from levelhead.datasets import LabelledAnswer, OverlapReport, read_harm_set, remove_overlap
 from levelhead.guard import (
     Detector,
     Judgement,
+    LabelledSet,
     Pair,
     TextFormat,
     evaluate_detectors,
@@ -46,6 +46,8 @@ from levelhead.guard import (
     load_detector,
     read_labelled_sets,
 )
+from levelhead.guard._look_alikes import LOOK_ALIKES
+from levelhead.guard._named_pairs import labelled_answer_of
 from levelhead.running import choose_style
 
 TRAIN = ("gptfuzz", "jailbreakbench_artifacts", "refusal_direction", "halueval")
@@ -158,7 +160,9 @@ class EmbeddingDetector(FittedDetector):
 
 
 def located(data: Path, name: str) -> str:
-    """The set with its folder, as `SET:FOLDER`."""
+    """The set with its folder, as `SET:FOLDER`; our own has none."""
+    if name == LOOK_ALIKES:
+        return name
     return f"{name}:{data / FOLDERS.get(name, name.partition('-')[0])}"
 
 
@@ -178,11 +182,20 @@ def _packaged() -> Path:
     return packaged_encoder()
 
 
-def main() -> None:
+def training_rows(
+    data: Path, names: Sequence[str], sets: Sequence[LabelledSet]
+) -> tuple[list[LabelledAnswer], OverlapReport]:
+    """The labelled rows of the training sets that no test asks too, and what was removed."""
+    read = [row for one in names for row in read_harm_set(located(data, one))]
+    asked = [labelled_answer_of(pair, name=f"{one.name}/{pair.id}") for one in sets for pair in one.pairs]
+    return remove_overlap([row for row in read if row.harmful is not None], asked)
+
+
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="detectors against simple baselines")
     parser.add_argument("--data", type=Path, required=True, help="folder with the folders of the harm sets")
     parser.add_argument("--detectors", nargs="+", default=["tfidf", "tfidf-question", "lexical"])
-    parser.add_argument("--tests", nargs="+", default=list(TESTS))
+    parser.add_argument("--tests", nargs="+", default=list(TESTS), help="harm sets, or look-alikes")
     parser.add_argument("--train", nargs="+", default=list(TRAIN))
     parser.add_argument("--base", help="encoder of `embedding`; the packaged one if left out")
     parser.add_argument("--limit", type=int, help="at most so many answers of each test")
@@ -190,13 +203,15 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--scores", type=Path, help="folder to keep the scores in, to go on with later")
     parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse_arguments()
     sets = read_labelled_sets(
         (located(arguments.data, one) for one in arguments.tests), limit=arguments.limit
     )
-    read = [row for one in arguments.train for row in read_harm_set(located(arguments.data, one))]
-    asked = [row for one in arguments.tests for row in read_harm_set(located(arguments.data, one))]
-    rows, overlap = remove_overlap([row for row in read if row.harmful is not None], asked)
+    rows, overlap = training_rows(arguments.data, arguments.train, sets)
     seconds: dict[str, float] = {}
     with ExitStack() as stack:
         detectors = []
@@ -215,7 +230,7 @@ def main() -> None:
         "train": {
             "sets": {one: sum(row.source == one for row in rows) for one in arguments.train},
             "harmful": sum(row.harmful is True for row in rows),
-            "overlap_removed": {**asdict(overlap), "kept": overlap.kept},
+            "overlap_removed": overlap.to_json(),
         },
         "seconds_to_load": seconds,
         "not_inspected": report.not_inspected,
