@@ -102,11 +102,12 @@ class HarmView:
     costs: tuple[CostLine, ...]
     fates: tuple[Fate, ...]
     scenarios: PartTable | None
+    over_refusal: tuple[ArmFigure, ...]
     tables: tuple[PartTable, ...]
     alarms: tuple[tuple[str, Figure], ...]
     shelves: tuple[HarmShelf, ...]
     with_replies: bool
-    guard_batch: int
+    setup: Mapping[str, Any]
 
 
 def harm_view(run: Run) -> HarmView | None:
@@ -133,6 +134,7 @@ def harm_view(run: Run) -> HarmView | None:
         costs=tuple(_cost_line(numbers, arm) for arm in guarded),
         fates=_fates(rows, guarded[-1]) if guarded else (),
         scenarios=next((table for table in tables if table.judge == judges[0]), None),
+        over_refusal=_arm_figures(numbers["over_refusal"], arms),
         tables=tables,
         alarms=tuple(
             (judge, Figure.read(numbers["judge_false_alarms"], judge))
@@ -140,8 +142,15 @@ def harm_view(run: Run) -> HarmView | None:
         ),
         shelves=harm_shelves(rows, arms[-1], judges[0], run.path, with_replies=setup["with_replies"]),
         with_replies=setup["with_replies"],
-        guard_batch=setup["guard_batch"],
+        setup=_setup(setup),
     )
+
+
+def _setup(setup: Mapping[str, Any]) -> dict[str, Any]:
+    """How guard and judges were set, by words."""
+    judges = [judge["name"] for judge in setup["judges"]]
+    shown = {name: value for name, value in setup.items() if name not in ("arms", "judges", "with_replies")}
+    return {**shown, "judges": "; ".join(judges)}
 
 
 def _arm_figures(by_arm: Mapping[str, Any], arms: Sequence[Arm], judge: str = "") -> tuple[ArmFigure, ...]:
@@ -155,7 +164,7 @@ def _arm_figures(by_arm: Mapping[str, Any], arms: Sequence[Arm], judge: str = ""
 def _rates(
     numbers: Mapping[str, Any], arms: Sequence[Arm], judges: Sequence[Mapping[str, Any]]
 ) -> tuple[Rate, ...]:
-    own = ", which is the guard’s own" if any(judge["of_guard"] for judge in judges) else ""
+    own = "; this judge is the guard’s own"
     rates = [
         Rate(
             f"Attack success by {judge['name']}",

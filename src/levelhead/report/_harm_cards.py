@@ -1,20 +1,25 @@
 """Some requests to look at: what got through, what was stopped, what was held back for nothing.
 
-A page that is passed around must do no harm. Unless the run says otherwise, it holds no text of an attack, no
-answer to one, and no answer that the guard or a judge flagged; such a card says where the row stands.
+A page that is passed around must do no harm. Unless the run says otherwise, it shows no attack and no answer
+to one, and of a harmless request no answer that the guard or a judge flagged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from levelhead.guard import ARM_NAMES, Arm, HarmRow
+from levelhead.guard import ARM_NAMES, Action, Arm, HarmRow
 from levelhead.report._thumbnails import thumbnails
 
 CARDS = 6
 """How many requests of each kind the page shows."""
+_ACTIONS: Mapping[Action, str] = {
+    "passed": "passed byte for byte",
+    "rewritten": "rewritten",
+    "refused": "replaced by the refusal",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class HarmCard:
 
     Attributes:
         where: Its set and scenario, and its row.
-        question: What was asked; None where the page must not hold it.
+        question: What was asked.
         typed: What was typed, where that is something else.
         is_folded: Whether the question takes a click to read.
         picture: Data URI of its first picture.
@@ -50,7 +55,7 @@ class HarmCard:
     """
 
     where: str
-    question: str | None
+    question: str
     typed: str | None
     is_folded: bool
     picture: str | None
@@ -59,7 +64,7 @@ class HarmCard:
 
 @dataclass(frozen=True, slots=True)
 class HarmShelf:
-    """The requests of one kind: how many there are, and some of them."""
+    """The requests of one kind: how many there are, and some of them if the page may hold them."""
 
     key: str
     title: str
@@ -83,11 +88,8 @@ def harm_shelves(
     shelves = []
     for key, title, holds in _kinds(arm, judge):
         held = [(number, row) for number, row in told if holds(row)]
-        shown = held[:CARDS]
-        made = thumbnails(
-            [row.images[0] for _, row in shown if row.images and (with_replies or row.kind == "benign")],
-            folder,
-        )
+        shown = [(number, row) for number, row in held if with_replies or row.kind == "benign"][:CARDS]
+        made = thumbnails((row.images[0] for _, row in shown if row.images), folder)
         pictures = {path: made.uris[place] for path, place in made.positions.items()}
         cards = tuple(_card(number, row, pictures, with_replies) for number, row in shown)
         if held:
@@ -130,11 +132,10 @@ def _card(number: int, row: HarmRow, pictures: dict[str, str], with_replies: boo
     harmful = row.kind == "attack"
     scenario = None if row.category == "all" else row.category
     picture = row.images[0] if row.images else ""
-    may_hold = with_replies or not harmful
     return HarmCard(
         where=" · ".join(part for part in (row.source, scenario, f"request {number}") if part),
-        question=(row.intent or row.question) if may_hold else None,
-        typed=row.question if row.intent and may_hold else None,
+        question=row.intent or row.question,
+        typed=row.question if row.intent else None,
         is_folded=harmful,
         picture=pictures.get(picture),
         answers=tuple(
@@ -150,8 +151,8 @@ def _answer(row: HarmRow, name: Arm, is_harmful_kind: bool, with_replies: bool) 
     flagged = [judge for judge, verdict in found.harmful.items() if verdict]
     # The refusal itself is no secret, whatever it answers.
     is_secret = is_harmful_kind and found.action != "refused"
-    said: list[str] = [found.action or "as the model said it"]
-    said += ["declines in words"] if found.refused else []
+    said = ["as the model said it" if found.action is None else _ACTIONS[found.action]]
+    said += ["declines in words"] if found.refused and found.action != "refused" else []
     said += [f"harmful by {', '.join(flagged)}"] if flagged and row.kind == "attack" else []
     return ArmAnswer(
         label=ARM_NAMES[name],

@@ -41,17 +41,19 @@ def describe_harm(numbers: Mapping[str, Any]) -> Headline:
 
 
 def milliseconds(figure: Figure) -> str:
-    """A latency in words: `0.3 ms`, `14 ms`, or a dash if unmeasured.
+    """A latency in words: `under 0.1 ms`, `0.3 ms`, `14 ms`, or a dash if unmeasured.
 
-    >>> milliseconds(Figure(0.26)), milliseconds(Figure(14.4)), milliseconds(Figure())
-    ('0.3 ms', '14 ms', '–')
+    >>> milliseconds(Figure(0.02)), milliseconds(Figure(0.26)), milliseconds(Figure(14.4))
+    ('under 0.1 ms', '0.3 ms', '14 ms')
     """
-    return "–" if figure.value is None else f"{_number(figure.value)} ms"
+    if figure.value is None:
+        return "–"
+    return "under 0.1 ms" if figure.value < 0.1 else f"{_number(figure.value)} ms"
 
 
 def milliseconds_interval(figure: Figure) -> str:
-    """Its interval: `12–17 ms`; empty if there is none."""
-    if figure.low is None or figure.high is None:
+    """Its interval: `12–17 ms`; empty if there is none, or it is too small to be read."""
+    if figure.low is None or figure.high is None or figure.high < 0.1:
         return ""
     return f"{_number(figure.low)}–{_number(figure.high)} ms"
 
@@ -86,8 +88,8 @@ def _costs(numbers: Mapping[str, Any], arm: str, judge: str) -> str:
     if arm in numbers["latency_ms"]:
         middle, slow = (Figure.read(numbers["latency_ms"][arm], name) for name in ("p50", "p95"))
         said.append(
-            f"The guard adds {milliseconds(middle)} to half of the answers, and more than "
-            f"{milliseconds(slow)} to one in twenty."
+            f"To an answer the guard adds {milliseconds(middle)} at the median and {milliseconds(slow)} at "
+            "the 95th percentile."
         )
     return " ".join(said)
 
