@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from levelhead.errors import UsageError
-from levelhead.guard import BadLine, Pair, read_pairs
+from levelhead.guard import BadLine, Pair, read_pairs, write_pairs
+from levelhead.records import Image
 
 
 def test_lines_that_are_no_pairs_are_told_by_number_and_do_not_stop_the_rest(tmp_path: Path) -> None:
@@ -70,3 +71,20 @@ def test_reading_holds_one_line_at_a_time(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"nowhere\.jsonl"):
         list(read_pairs(tmp_path / "nowhere.jsonl"))
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    pairs = [
+        Pair("1", "Plums, \ud800 and «nuts»\n", "Which?", label=True, metadata={"goal": "g", "target": 0.5}),
+        Pair("2", ""),
+        Pair("3", "a", images=(Image(path=tmp_path / "x.png"),), label=False),
+    ]
+    write_pairs(tmp_path / "PAIRS.jsonl", pairs)
+    assert list(read_pairs(tmp_path / "PAIRS.jsonl")) == pairs
+
+
+def test_pictures_without_a_file_and_folders_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="has no file"):
+        write_pairs(tmp_path / "PAIRS.jsonl", [Pair("1", "a", images=(Image(data=b"x"),))])
+    with pytest.raises(UsageError, match="no folder"):
+        write_pairs(tmp_path / "nowhere" / "PAIRS.jsonl", [])

@@ -16,7 +16,9 @@ from levelhead.guard.training._data import (
     couples_of,
     epoch_batches,
     goal_of,
+    held_out_pairs,
     split_by_goal,
+    target_of,
     training_row,
 )
 from tests.guard.toys import build_encoder_tokenizer, toy_pairs
@@ -37,6 +39,26 @@ def test_a_goal_is_what_the_metadata_says_else_the_question_else_the_row() -> No
     assert goal_of(Pair("1", "a", "Q?", metadata={"group": 7})) == "7"
     assert goal_of(Pair("1", "a", " Some  Question ")) == "some question"
     assert goal_of(Pair("1", "a")) != goal_of(Pair("2", "a"))
+
+
+def test_a_target_stands_in_place_of_the_label() -> None:
+    assert [target_of(Pair("1", "a", label=label)) for label in (True, False)] == [1.0, 0.0]
+    assert target_of(Pair("1", "a", label=False, metadata={"target": 0.8})) == 0.8
+    assert target_of(Pair("1", "a", label=True, metadata={"target": None})) == 1.0
+
+
+@pytest.mark.parametrize("target", [-0.1, 1.1, "0.5", True])
+def test_a_target_that_is_no_probability_is_refused(target: float | str) -> None:
+    with pytest.raises(UsageError, match="target"):
+        target_of(Pair("1", "a", metadata={"target": target}))
+
+
+def test_rows_to_calibrate_on_are_those_that_training_holds_out() -> None:
+    pairs = toy_pairs(120)
+    settings = EncoderSettings(held_out=0.2, max_held_out=15, seed=4)
+    held = held_out_pairs(pairs, settings)
+    assert len(held) == 15
+    assert held == split_by_goal(pairs, share=0.2, most=15, seed=4).held_out
 
 
 def test_rows_without_label_or_without_a_second_class_are_refused() -> None:

@@ -101,8 +101,10 @@ def test_a_finished_training_is_not_done_again(
 
 
 def test_a_killed_training_ends_with_the_same_weights(
-    trained: tuple[Path, EncoderReport], base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    settings = replace(SETTINGS, epochs=3, swap_question=0.3, lead_in=0.3, cut_answer=0.3)
+    whole = train_encoder(PAIRS, tmp_path / "whole", settings, base=str(base), threads=1)
     out = tmp_path / "detector"
     learn = Training._learn
 
@@ -114,14 +116,14 @@ def test_a_killed_training_ends_with_the_same_weights(
     with monkeypatch.context() as patch:
         patch.setattr(Training, "_learn", dying)
         with pytest.raises(KeyboardInterrupt):
-            train_encoder(PAIRS, out, SETTINGS, base=str(base), threads=1)
+            train_encoder(PAIRS, out, settings, base=str(base), threads=1)
     assert not (out / "detector.json").exists()
-    report = train_encoder(PAIRS, out, SETTINGS, base=str(base), threads=1)
-    whole, again = (
-        json.loads((folder / "detector.json").read_text())["files"] for folder in (trained[0], out)
+    report = train_encoder(PAIRS, out, settings, base=str(base), threads=1)
+    first, again = (
+        json.loads((folder / "detector.json").read_text())["files"] for folder in (tmp_path / "whole", out)
     )
-    assert again == whole
-    assert report == trained[1]
+    assert again == first
+    assert report == whole
 
 
 def test_training_stops_when_it_gets_no_better(base: Path, tmp_path: Path) -> None:
@@ -197,3 +199,17 @@ def test_the_loss_is_cross_entropy_of_harm_and_of_known_categories() -> None:
     kind = torch.log1p(torch.exp(torch.tensor(-2.0)))
     both = detector_loss(logits, labels, torch.tensor([0, -1]), label_smoothing=0.0)
     assert both.item() == pytest.approx((harm + kind).item())
+
+
+def test_targets_are_learned_in_place_of_labels(base: Path, tmp_path: Path) -> None:
+    """The teacher says the opposite of the labels, and the pupil believes the teacher."""
+    taught = [
+        replace(pair, metadata={**pair.metadata, "target": 0.1 if pair.label else 0.9}) for pair in PAIRS
+    ]
+    settings = replace(SETTINGS, categories=(), epochs=3, patience=100, max_int8_loss=1, evaluate_steps=500)
+    train_encoder(taught, tmp_path / "out", settings, base=str(base), threads=1)
+    new = toys.toy_pairs(80, seed=9)
+    with load_detector(f"encoder:{tmp_path / 'out'}") as detector:
+        found = [one.p_harm or 0 for one in detector.judge(new)]
+    assert auroc(found, [bool(pair.label) for pair in new]).value < 0.05
+    assert 0.05 < min(found) < max(found) < 0.95
