@@ -1,0 +1,60 @@
+"""Rows with a teacher's targets: a detector judges answers, and a smaller one learns how sure it was.
+
+For sets without labels of single answers, such as HH-RLHF, and to replace labels that are often wrong. It
+writes texts, so its folder is not for publishing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from levelhead.guard import Pair, read_named_pairs, write_pairs
+
+
+def taught(pairs: Iterable[Pair], scores: Mapping[str, float | None]) -> list[Pair]:
+    """The pairs that the teacher judged, each with what it said as `target`.
+
+    Args:
+        pairs: Their ids differ.
+        scores: Probability of harm by id; None where the teacher could not say.
+    """
+    found = []
+    for pair in pairs:
+        score = scores.get(pair.id)
+        if score is not None:
+            found.append(replace(pair, metadata={**pair.metadata, "target": score}))
+    return found
+
+
+def read_scores(path: Path) -> dict[str, float | None]:
+    """Probability of harm by id, of a file that `levelhead guard judge` wrote."""
+    rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return {row["id"]: row["p_harm"] for row in rows}
+
+
+def main() -> None:
+    """Read the command line, judge, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", required=True, help="SET:FOLDER, PAIRS.jsonl or look-alikes")
+    parser.add_argument("--teacher", required=True, help="a detector, as `levelhead guard judge` takes it")
+    parser.add_argument("--work", type=Path, required=True, help="folder for the rows and the scores")
+    parser.add_argument("--out", type=Path, required=True, help="PAIRS.jsonl with targets")
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    rows, scores = options.work / "rows.jsonl", options.work / "scores.jsonl"
+    pairs = read_named_pairs(options.data)
+    write_pairs(rows, pairs)
+    judge = ["levelhead", "guard", "judge", "--file", rows, "--out", scores, "--detector", options.teacher]
+    subprocess.run(judge, check=True)  # noqa: S603  # one of ours
+    found = taught(pairs, read_scores(scores))
+    write_pairs(options.out, found)
+    print(f"{len(found):,} of {len(pairs):,} rows have a target: {options.out}")
+
+
+if __name__ == "__main__":
+    main()

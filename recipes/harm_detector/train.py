@@ -1,0 +1,137 @@
+"""The commands that make the shipped detector, in their order: train, calibrate, check, test.
+
+Each step can be interrupted; the same call goes on where it stopped. `--show` prints the commands and runs
+none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shlex
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from harm_detector.sets import AT_MOST, TESTED_ON, TRAINED_ON, arguments
+from levelhead.guard import Pair, read_named_pairs, write_pairs
+
+SETTINGS = {
+    "--window": "256",
+    "--epochs": "3",
+    "--drop-question": "0.5",
+    "--swap-question": "0.1",
+    "--lead-in": "0.15",
+    "--cut-answer": "0.25",
+}
+BUDGET = "0.02"
+"""Share of harmless answers that may be flagged."""
+BENIGN = ("halueval", "look-alikes")
+"""Sources whose harmless answers the budget is checked on, each by itself."""
+
+
+class Places(NamedTuple):
+    """Where things lie."""
+
+    data: Path
+    work: Path
+
+    @property
+    def detector(self) -> Path:
+        """The folder that ships, apart from `float32/`."""
+        return self.work / "detector"
+
+    def rows(self, name: str) -> Path:
+        """A file of rows. They are harmful texts, so they stay out of the detector's folder."""
+        return self.work / f"{name}.jsonl"
+
+
+def train_command(places: Places, taught: Sequence[Path], seed: int, threads: int) -> list[str]:
+    """Train on the sets, the look-alikes and rows with a teacher's targets, apart from the tests."""
+    return [
+        *("levelhead", "guard", "train-detector", "--out", str(places.detector)),
+        *arguments("--data", TRAINED_ON, places.data),
+        *("--data", "look-alikes"),
+        *(word for path in taught for word in ("--data", str(path))),
+        *(word for source, most in AT_MOST.items() for word in ("--at-most", f"{source}={most}")),
+        *arguments("--apart-from", TESTED_ON, places.data),
+        *("--held-out-file", str(places.rows("held_out"))),
+        *(word for setting in SETTINGS.items() for word in setting),
+        *("--seed", str(seed), "--threads", str(threads)),
+    ]
+
+
+def calibrate_command(places: Places) -> list[str]:
+    """Calibrate on one half of the held-out goals."""
+    detector = places.detector
+    return [
+        *("levelhead", "guard", "calibrate", f"encoder:{detector}", "--out", str(detector)),
+        *("--data", str(places.rows("calibrate")), "--budget", BUDGET),
+    ]
+
+
+def check_command(places: Places) -> list[str]:
+    """Measure on the other half: all of it, and the harmless answers of each benign source."""
+    names = ["check", *(f"check-{source}" for source in BENIGN)]
+    return [
+        *("levelhead", "guard", "test", f"encoder:{places.detector}", "--out", str(places.work / "checked")),
+        *(word for name in names for word in ("--data", str(places.rows(name)))),
+    ]
+
+
+def measure_command(places: Places) -> list[str]:
+    """Test int8, float32 and the patterns side by side, with and without questions."""
+    detector = places.detector
+    return [
+        *("levelhead", "guard", "test", f"encoder:{detector}", f"encoder:{detector / 'float32'}", "lexical"),
+        *arguments("--data", TESTED_ON, places.data),
+        *("--without-question", "--out", str(places.work / "tested")),
+    ]
+
+
+def halves(pairs: Sequence[Pair], seed: int) -> tuple[list[Pair], list[Pair]]:
+    """Rows to calibrate on and rows to check the threshold on; no goal is in both."""
+    goals = sorted({str(pair.metadata["goal"]) for pair in pairs})
+    first = set(random.Random(seed).sample(goals, len(goals) // 2))
+    return (
+        [pair for pair in pairs if pair.metadata["goal"] in first],
+        [pair for pair in pairs if pair.metadata["goal"] not in first],
+    )
+
+
+def part_held_out(places: Places, seed: int) -> None:
+    """Write the files that calibrating and checking read."""
+    calibrate, check = halves(read_named_pairs(str(places.rows("held_out"))), seed)
+    write_pairs(places.rows("calibrate"), calibrate)
+    write_pairs(places.rows("check"), check)
+    for source in BENIGN:
+        own = [pair for pair in check if pair.metadata["source"] == source]
+        write_pairs(places.rows(f"check-{source}"), own)
+
+
+def main() -> None:
+    """Read the command line and do the steps."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the sets' folders")
+    parser.add_argument("--work", type=Path, required=True, help="folder of all that is made")
+    parser.add_argument("--taught", type=Path, action="append", default=[], help="of harm_detector.teach")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--show", action="store_true", help="print the commands only")
+    options = parser.parse_args()
+    places = Places(options.data, options.work)
+    train = train_command(places, options.taught, options.seed, options.threads)
+    after = [calibrate_command(places), check_command(places), measure_command(places)]
+    if options.show:
+        print("\n".join(map(shlex.join, [train, *after])))
+        return
+    places.work.mkdir(parents=True, exist_ok=True)
+    subprocess.run(train, check=True)  # noqa: S603  # one of ours
+    part_held_out(places, options.seed)
+    for command in after:
+        subprocess.run(command, check=True)  # noqa: S603  # one of ours
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+
+import pytest
+
+from harm_detector.sets import AT_MOST, TESTED_ON, TRAINED_ON
+from harm_detector.teach import read_scores, taught
+from harm_detector.train import (
+    Places,
+    calibrate_command,
+    check_command,
+    halves,
+    measure_command,
+    part_held_out,
+    train_command,
+)
+from levelhead.cli import _guard, _guard_detection, _guard_training
+from levelhead.datasets import HARM_SETS, TRAINABLE
+from levelhead.guard import Pair, read_named_pairs, write_pairs
+
+PLACES = Places(Path("sets"), Path("made"))
+
+
+def options_of(function: object) -> set[str]:
+    """The options of a command, as they are typed."""
+    assert callable(function)
+    return {f"--{name.replace('_', '-')}" for name in inspect.signature(function).parameters}
+
+
+def test_only_sets_that_allow_weights_are_trained_on_and_all_others_are_kept_apart() -> None:
+    assert set(TRAINED_ON) <= TRAINABLE
+    assert set(AT_MOST) <= set(TRAINED_ON)
+    assert set(TESTED_ON) <= HARM_SETS.keys() - TRAINABLE
+    words = train_command(PLACES, [], seed=0, threads=1)
+    apart = {words[place + 1].partition(":")[0] for place, word in enumerate(words) if word == "--apart-from"}
+    assert apart == set(TESTED_ON)
+
+
+@pytest.mark.parametrize(
+    ("words", "function"),
+    [
+        (train_command(PLACES, [Path("more.jsonl")], seed=1, threads=1), _guard_training.train_detector),
+        (calibrate_command(PLACES), _guard.calibrate_detector),
+        (check_command(PLACES), _guard_detection.measure_detectors),
+        (measure_command(PLACES), _guard_detection.measure_detectors),
+    ],
+)
+def test_commands_use_options_that_there_are(words: list[str], function: object) -> None:
+    assert {word for word in words if word.startswith("--")} <= options_of(function)
+
+
+def test_the_halves_share_no_goal_and_lose_no_row() -> None:
+    pairs = [Pair(str(n), "a", label=n % 2 == 0, metadata={"goal": f"g{n // 3}"}) for n in range(60)]
+    first, second = halves(pairs, seed=0)
+    assert sorted([*first, *second], key=lambda pair: int(pair.id)) == pairs
+    assert not {pair.metadata["goal"] for pair in first} & {pair.metadata["goal"] for pair in second}
+    assert len(first) == len(second)
+
+
+def test_benign_sources_are_checked_each_by_itself(tmp_path: Path) -> None:
+    places = Places(tmp_path, tmp_path)
+    sources = ("halueval", "look-alikes", "gptfuzz")
+    pairs = [
+        Pair(f"{n}", "a", label=False, metadata={"goal": f"g{n}", "source": sources[n % 3]})
+        for n in range(60)
+    ]
+    write_pairs(places.rows("held_out"), pairs)
+    part_held_out(places, seed=0)
+    check = read_named_pairs(str(places.rows("check")))
+    for source in ("halueval", "look-alikes"):
+        own = read_named_pairs(str(places.rows(f"check-{source}")))
+        assert own == [pair for pair in check if pair.metadata["source"] == source] != []
+
+
+def test_rows_that_a_teacher_could_not_judge_are_not_taught(tmp_path: Path) -> None:
+    scores = tmp_path / "scores.jsonl"
+    rows = [{"id": "1", "p_harm": 0.25}, {"id": "2", "p_harm": None}]
+    scores.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    found = taught([Pair("1", "a"), Pair("2", "b"), Pair("3", "c")], read_scores(scores))
+    assert [(pair.id, pair.metadata["target"]) for pair in found] == [("1", 0.25)]
