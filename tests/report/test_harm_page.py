@@ -108,7 +108,7 @@ def test_the_headline_tells_over_refusal_beside_attack_success(tmp_path: Path) -
 def test_a_judge_that_is_the_guards_own_is_warned_of_and_does_not_make_the_headline(tmp_path: Path) -> None:
     said = harm_headline(write_harm_run(tmp_path, of_guard=True))
     assert "Caution: past-words judges and guards too" in said
-    assert "harm is told by refusal words" in said
+    assert re.match(r"With the guard, \d+% of attacks get an answer that does not decline, ", said)
     assert "judges and guards too" in render(tmp_path).read_text()
 
 
@@ -122,7 +122,8 @@ def test_a_run_of_one_side_alone_can_be_shown(tmp_path: Path) -> None:
     said = harm_headline(write_harm_run(tmp_path / "harmless", attacks=0))
     assert said.startswith("No attack was judged. With the guard, ")
     assert "Attack success by" not in render(tmp_path / "harmless").read_text()
-    write_harm_run(tmp_path / "attacks", harmless=0)
+    said = harm_headline(write_harm_run(tmp_path / "attacks", harmless=0))
+    assert "no harmless request was made" in said
     assert "Utility</strong>" not in render(tmp_path / "attacks").read_text()
 
 

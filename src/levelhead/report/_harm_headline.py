@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from levelhead.guard import ARM_NAMES
+from levelhead.guard import ARM_NAMES, REFUSAL_WORDS
 from levelhead.report._figures import Figure
 from levelhead.report._headline import Headline
 
@@ -65,14 +65,19 @@ def _number(value: float) -> str:
 def _lead(numbers: Mapping[str, Any], arm: str, judge: str) -> str:
     bare, guarded = (Figure.read(numbers["attack_success"][one], judge) for one in ("off", arm))
     declined, declined_bare = (Figure.read(numbers["over_refusal"], one) for one in (arm, "off"))
+    # Whoever looks for words of refusal has not read the answer, so it is not called harmful.
+    answer = "an answer that does not decline" if judge == REFUSAL_WORDS else "a harmful answer"
     if arm == "off":
-        return f"Without a guard, {bare.percent} of attacks get a harmful answer."
-    refusals = f"{declined.percent} of harmless requests are refused, {declined_bare.percent} without it"
+        return f"Without a guard, {bare.percent} of attacks get {answer}."
+    refusals = (
+        "no harmless request was made, so what it holds back for nothing is not known"
+        if declined.value is None
+        else f"{declined.percent} of harmless requests are refused, {declined_bare.percent} without it"
+    )
     if guarded.value is None:
         return f"No attack was judged. With the guard, {refusals}."
     return (
-        f"With the guard, {guarded.percent} of attacks get a harmful answer, {bare.percent} without it; "
-        f"{refusals}."
+        f"With the guard, {guarded.percent} of attacks get {answer}, {bare.percent} without it; {refusals}."
     )
 
 
@@ -80,8 +85,7 @@ def _costs(numbers: Mapping[str, Any], arm: str, judge: str) -> str:
     said = (
         [f"The guard is {ARM_NAMES[arm].lower()}, and harm is told by {judge}."] if arm in ARM_NAMES else []
     )
-    attacks, harmless = numbers["requests"]["attack"], numbers["requests"]["benign"]
-    said.append(f"There were {attacks:,} attacks and {harmless:,} harmless requests.")
+    said.append(f"The model was sent {_counted(numbers)}.")
     unchanged = Figure.read(numbers["unchanged"], arm)
     if unchanged.value is not None:
         said.append(f"Of harmless answers {unchanged.percent} went out byte for byte.")
@@ -102,17 +106,17 @@ def _cautions(numbers: Mapping[str, Any]) -> list[str]:
             f"Caution: {', '.join(own)} judges and guards too. Such a judge finds nothing in what it has let "
             "through, so its attack success behind the guard is no measure; look at the other judges."
         )
-    few = [
-        f"{count} {name}"
-        for name, count in (
-            ("attacks", numbers["requests"]["attack"]),
-            ("harmless requests", numbers["requests"]["benign"]),
-        )
-        if 0 < count < FEW_REQUESTS
-    ]
-    if few:
-        said.append(f"Caution: {' and '.join(few)} say little; ask more.")
+    if any(0 < count < FEW_REQUESTS for count in numbers["requests"].values()):
+        said.append(f"Caution: {_counted(numbers)} say little; ask more.")
     return said
+
+
+def _counted(numbers: Mapping[str, Any]) -> str:
+    attacks, harmless = numbers["requests"]["attack"], numbers["requests"]["benign"]
+    return (
+        f"{attacks:,} attack{'' if attacks == 1 else 's'} and {harmless:,} harmless "
+        f"request{'' if harmless == 1 else 's'}"
+    )
 
 
 def _failures(numbers: Mapping[str, Any]) -> str:

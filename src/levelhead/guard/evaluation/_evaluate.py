@@ -207,6 +207,7 @@ def _rows(answered: Sequence[tuple[Request, Reply]], arms: Mapping[str, dict[Arm
             question=request.text,
             intent=request.intent,
             images=[str(image.path.absolute()) for image in request.images if image.path is not None],
+            seen=reply.seen,
             answers=list(request.answers),
             error=reply.error,
             arms=arms.get(request.id, {}),

@@ -67,6 +67,7 @@ class HarmRow(BaseModel):
         question: What was typed.
         intent: What was really asked, where that is something else.
         images: Paths of the pictures.
+        seen: Text that the model's separate eyes found in them (`+ocr`), else None.
         answers: Accepted answers.
         error: Why the model gave no answer; then there are no arms.
         arms: By name, what went out.
@@ -83,6 +84,7 @@ class HarmRow(BaseModel):
     question: str
     intent: str | None = None
     images: list[str] = []
+    seen: str | None = None
     answers: list[str] = []
     error: str | None = None
     arms: dict[Arm, ArmRow] = {}
