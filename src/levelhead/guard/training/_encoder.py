@@ -124,7 +124,8 @@ def _require_libraries(threads: int | None) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads sleep; see models/_checkpoint.py
     for module in ("torch", "transformers", "onnx", "onnxruntime"):
         if find_spec(module) is None:  # known before the hours of training, not after
-            raise MissingExtraError("Training a detector", extra="guard", module=module)
+            extra = "guard" if module == "onnxruntime" else "tune"
+            raise MissingExtraError("Training a detector", extra=extra, module=module)
     import torch
 
     if threads is not None:
