@@ -48,6 +48,10 @@ from levelhead.guard.evaluation._labelled_sets import LabelledSet, read_labelled
 from levelhead.guard.evaluation._request import Request
 from levelhead.guard.evaluation._rows import ARM_NAMES, REFUSAL_WORDS, Arm, ArmRow, HarmRow
 from levelhead.guard.evaluation._suites import REQUEST_SETS, read_suites
+from levelhead.guard.gateway._media import MediaGate
+from levelhead.guard.gateway._media_policy import MediaPolicy
+from levelhead.guard.gateway._picture import Picture, SeenText
+from levelhead.guard.gateway._refusal import MediaRefused
 from levelhead.guard.synthesis._export import ExportReport, export_pairs
 from levelhead.guard.synthesis._replies import Failure
 from levelhead.guard.synthesis._review import (
@@ -123,8 +127,12 @@ __all__ = [
     "LabelledScores",
     "LabelledSet",
     "LexicalDetector",
+    "MediaGate",
+    "MediaPolicy",
+    "MediaRefused",
     "OnUninspected",
     "Pair",
+    "Picture",
     "Protected",
     "Protector",
     "ReadingDetector",
@@ -138,6 +146,7 @@ __all__ = [
     "RewritingReport",
     "RewritingStyle",
     "Scenario",
+    "SeenText",
     "SentenceEncoder",
     "SourceCounts",
     "SynthesisReport",

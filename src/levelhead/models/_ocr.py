@@ -33,15 +33,17 @@ class TextReader:
 
     Args:
         workers: Pictures read at once, one processor core each.
+        longest_side: Pixels of the longer side at which pictures are read; smaller ones are not enlarged.
     """
 
-    def __init__(self, workers: int | None = None) -> None:
+    def __init__(self, workers: int | None = None, *, longest_side: int = _LONGEST_SIDE) -> None:
         try:
             from rapidocr import RapidOCR
         except ImportError as error:
             raise MissingExtraError(
                 "Eyes for text-only models (+ocr)", extra="ocr", module=error.name or "rapidocr"
             ) from error
+        self._longest_side = longest_side
         self._workers = workers or len(os.sched_getaffinity(0))
         self._known: dict[str, str | ImageError] = {}
         self._engine: Any = RapidOCR(
@@ -49,7 +51,7 @@ class TextReader:
                 "Global.log_level": "error",
                 "Global.use_cls": False,  # no picture here is upside down
                 "Det.limit_type": "max",
-                "Det.limit_side_len": _LONGEST_SIDE,
+                "Det.limit_side_len": longest_side,
                 "EngineConfig.onnxruntime.intra_op_num_threads": 1,
                 "EngineConfig.onnxruntime.inter_op_num_threads": 1,
             }
@@ -58,7 +60,7 @@ class TextReader:
     @property
     def fingerprint(self) -> str:
         """Identity of the reader: its version and settings."""
-        return f"rapidocr-{version('rapidocr')}-{_LONGEST_SIDE}"
+        return f"rapidocr-{version('rapidocr')}-{self._longest_side}"
 
     def read(self, images: Sequence[Image]) -> list[str | ImageError]:
         """The words in each picture in reading order, joined by spaces; "" where there are none.
@@ -81,6 +83,17 @@ class TextReader:
             for done, (key, text) in enumerate(found, start=1):
                 self._known[key] = text
                 yield Step("reading pictures", done, len(new))
+
+    def read_afresh(self, image: Image) -> str:
+        """The words in one picture, not remembered: for a server, whose pictures never end.
+
+        Raises:
+            ImageError: If it cannot be decoded.
+        """
+        words = self._read_one(image)
+        if isinstance(words, ImageError):
+            raise words
+        return words
 
     def _recall(self, image: Image) -> str | ImageError:
         try:
