@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Self, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 Action: TypeAlias = Literal["allow", "rewrite", "block", "not_inspected", "failed"]
 """`not_inspected`: this text cannot be judged. `failed`: what judges did not work. Neither is a verdict."""
@@ -88,19 +88,3 @@ class Decision:
         if self.passed:
             return 0 if self.inspected else 1
         return 2 if self.action == "rewrite" else 3
-
-    @classmethod
-    def allow(
-        cls,
-        stage: Stage,
-        text: str,
-        p_harm: float,
-        *,
-        category: str | None = None,
-        place: str = "",
-        seconds: Mapping[str, float] | None = None,
-    ) -> Self:
-        """A text that goes out as it is, since it counts as harmless or its category is let through."""
-        return cls(
-            "allow", stage, text, text, p_harm, category=category, place=place, seconds=dict(seconds or {})
-        )
