@@ -94,6 +94,10 @@ class Decider:
         """The decision about content that no detector of ours can read."""
         return self._without_verdict(stage, piece, Judgement.failed(reason), released, {})
 
+    def refused(self, released: str) -> str:
+        """The refusal, behind what a client has already seen."""
+        return f"{released}{_GLUE}{self.refusal}" if released else self.refusal
+
     async def _rewritten(self, case: _Harmful) -> Decision:
         """Ask for rewritings of what was not shown yet, until one is harmless."""
         rest = replace(case.pair, answer=case.pair.answer[len(case.released) :])
@@ -165,7 +169,7 @@ class Decider:
     ) -> Decision:
         failed = isinstance(judgement, Failure)
         declared = self._policy.on_failure if failed else self._policy.on_uninspected
-        kept_back = None if stage == "input" else self._refused(released)
+        kept_back = None if stage == "input" else self.refused(released)
         return Decision(
             "failed" if failed else "not_inspected",
             stage,
@@ -177,13 +181,10 @@ class Decider:
         )
 
     def _blocked(self, case: _Harmful, why: str) -> Decision:
-        refused = self._refused(case.released)
+        refused = self.refused(case.released)
         if refused == case.pair.answer:
             return case.decision("allow", refused, "The answer is the refusal itself.")
         return case.decision("block", refused, why)
-
-    def _refused(self, released: str) -> str:
-        return f"{released}{_GLUE}{self.refusal}" if released else self.refusal
 
 
 class _Harmful:

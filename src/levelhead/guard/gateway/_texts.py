@@ -1,7 +1,7 @@
 """Every text in a piece of JSON, wherever it hides, and content that is no text.
 
 What is known to hold a word of the protocol and nothing else (an id, a type) is left out; every other string
-counts, under whatever key, and keys that the protocol does not know count themselves.
+counts, under whatever key, and in requests keys that the protocol does not know count themselves.
 """
 
 from __future__ import annotations
@@ -34,12 +34,13 @@ _TOKEN = re.compile(r"[\w.:/+-]{0,80}", re.ASCII)
 _EMBEDDED = re.compile(r"\s*data:", re.IGNORECASE)
 
 
-def texts_in(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
-    """The places and the strings of a value, unknown keys included, in order.
+def texts_in(value: Any, place: str = "", *, keys: bool = True) -> Iterator[tuple[str, str]]:
+    """The places and the strings of a value, in order.
 
     Args:
         value: JSON whose depth has been checked.
         place: Of the value itself; what is inside is named relative to it.
+        keys: Whether keys that the protocol does not know count as texts.
 
     >>> list(texts_in({"type": "x", "note": ["a b"]}))
     [('note', 'note'), ('note[0]', 'a b')]
@@ -48,15 +49,15 @@ def texts_in(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
         yield place, value
     elif isinstance(value, list):
         for number, one in enumerate(value):
-            yield from texts_in(one, f"{place}[{number}]")
+            yield from texts_in(one, f"{place}[{number}]", keys=keys)
     elif isinstance(value, dict):
         for key, one in value.items():
             if key in _TOKENS and isinstance(one, str) and _TOKEN.fullmatch(one):
                 continue
             inside = f"{place}.{key}" if place else key
-            if key not in _KNOWN_KEYS:
+            if keys and key not in _KNOWN_KEYS:
                 yield inside, key
-            yield from texts_in(one, inside)
+            yield from texts_in(one, inside, keys=keys)
 
 
 def is_embedded(text: str) -> bool:

@@ -1,0 +1,105 @@
+"""An answer that came whole: read, judged choice by choice, and written again where it has to be."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+
+from levelhead.guard.gateway._choice import ChoiceDecider, ChoiceOutcome
+from levelhead.guard.gateway._extension import Extension
+from levelhead.guard.gateway._requests import Endpoint
+from levelhead.guard.gateway._spoken import Spoken, said_in, unreadable_in
+from levelhead.guard.gateway._strict_json import JSONObject, NotStrictJSONError, parse_object
+from levelhead.guard.gateway._upstream_errors import error_of_answer, invalid_answer
+
+MAX_CHOICES = 128
+"""Choices that an answer may hold, whatever was asked for."""
+
+
+class WholeAnswer:
+    """An answer of the upstream.
+
+    Args:
+        raw: Its body.
+        endpoint: What was asked.
+
+    Raises:
+        RequestError: If it is no such answer.
+    """
+
+    def __init__(self, raw: bytes, endpoint: Endpoint) -> None:
+        self._raw, self._endpoint = raw, endpoint
+        self._fields = _parsed(raw)
+        self._choices = _choices(self._fields)
+        for choice in self._choices:
+            if endpoint == "chat/completions" and not isinstance(choice.get("message"), dict):
+                raise invalid_answer("a choice has no message")
+
+    async def decide(self, decider: ChoiceDecider) -> list[ChoiceOutcome]:
+        """Decide about every choice."""
+        if len(self._choices) == 1:
+            return [await self._decide(decider, 0)]
+        places = range(len(self._choices))
+        return list(await asyncio.gather(*(self._decide(decider, place) for place in places)))
+
+    def written(self, outcomes: Sequence[ChoiceOutcome], extension: Extension) -> bytes:
+        """The body for the client.
+
+        If every choice goes out as it is, that is the one that came, byte for byte but for the field of ours.
+        """
+        if all(one.text is None for one in outcomes):
+            return extension.splice(self._raw.decode("utf-8"), self._fields, outcomes).encode("utf-8")
+        choices = [
+            choice if one.text is None else replaced(choice, one.text, self._endpoint)
+            for choice, one in zip(self._choices, outcomes, strict=True)
+        ]
+        fields = extension.put({**self._fields, "choices": choices}, outcomes)
+        return json.dumps(fields, ensure_ascii=False).encode("utf-8")
+
+    async def _decide(self, decider: ChoiceDecider, place: int) -> ChoiceOutcome:
+        choice = self._choices[place]
+        spoken = Spoken(unreadable=unreadable_in(choice))
+        for said in said_in(self._fields if place == 0 else {}, choice, self._endpoint):
+            spoken.add(said)
+        index = choice.get("index")
+        return await decider.decide(index if isinstance(index, int) else place, spoken)
+
+
+def replaced(choice: JSONObject, text: str, endpoint: Endpoint) -> JSONObject:
+    """A choice that says another text, and nothing else: tokens and tools of the old one are gone."""
+    head = {"index": choice.get("index", 0), "finish_reason": "content_filter", "logprobs": None}
+    if endpoint == "completions":
+        return {**head, "text": text}
+    return {**head, "message": {"role": "assistant", "content": text, "refusal": None}}
+
+
+def refusal_of(endpoint: Endpoint, model: str, text: str, *, request_id: str, created: int) -> JSONObject:
+    """An answer that the gateway gives itself, since the request did not go on to the model."""
+    chat = endpoint == "chat/completions"
+    return {
+        "id": f"{'chatcmpl' if chat else 'cmpl'}-{request_id}",
+        "object": "chat.completion" if chat else "text_completion",
+        "created": created,
+        "model": model,
+        "choices": [replaced({"index": 0}, text, endpoint)],
+        "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
+    }
+
+
+def _parsed(raw: bytes) -> JSONObject:
+    try:
+        return parse_object(raw)
+    except NotStrictJSONError as error:
+        raise invalid_answer(str(error)) from error
+
+
+def _choices(fields: JSONObject) -> list[JSONObject]:
+    if fields.get("error"):
+        raise error_of_answer(500, {}, b"")
+    choices = fields.get("choices")
+    if not isinstance(choices, list) or not choices:
+        raise invalid_answer("it has no choices")
+    if len(choices) > MAX_CHOICES or not all(isinstance(one, dict) for one in choices):
+        raise invalid_answer("its choices are none")
+    return choices
