@@ -111,7 +111,7 @@ def read_target(reference: str, policy: MediaPolicy) -> Target:
         raise unreachable(f"scheme {url.scheme}")
     if url.userinfo:
         raise MediaRefused(422, "invalid_image_url", "The image URL must not hold a user name or a password.")
-    port = url.port or {"http": 80, "https": 443}[url.scheme]
+    port = {"http": 80, "https": 443}[url.scheme] if url.port is None else url.port
     if port not in policy.allowed_ports:
         raise unreachable(f"port {port}")
     if _named(host, policy.blocked_hosts) or (
@@ -127,7 +127,7 @@ async def allowed_addresses(target: Target, policy: MediaPolicy, resolver: Resol
     Raises:
         MediaRefused: If there is none, or any of them is not allowed.
     """
-    literal = _literal(target.host)
+    literal = _parsed(target.host)
     if literal is not None:
         answers = [str(literal)]
     else:
@@ -168,7 +168,7 @@ def system_resolver(executor: Executor) -> Resolver:
 
 def _host(url: httpx.URL) -> str:
     host = url.raw_host.decode("ascii").lower().removesuffix(".")
-    if _literal(host) is not None:
+    if _parsed(host) is not None:
         return host
     last = host.rpartition(".")[2]
     if not _NAME.fullmatch(host) or len(host) > 253 or last.isdigit() or last.startswith("0x"):
@@ -177,15 +177,12 @@ def _host(url: httpx.URL) -> str:
     return host
 
 
-def _literal(host: str) -> Address | None:
+def _parsed(host: str) -> Address | None:
+    """The address that a text spells, or None. One with a zone is on a link of this machine: it is none."""
     try:
-        return ipaddress.ip_address(host)
+        return None if "%" in host else ipaddress.ip_address(host)
     except ValueError:
         return None
-
-
-def _parsed(answer: str) -> Address | None:
-    return None if "%" in answer else _literal(answer)  # one with a zone is on a link of this machine
 
 
 def _may(address: Address | None, policy: MediaPolicy) -> bool:

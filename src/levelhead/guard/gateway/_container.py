@@ -28,6 +28,10 @@ class DamagedPictureError(Exception):
     """The bytes are not one whole picture."""
 
 
+class TooManyPartsError(Exception):
+    """The picture is in more parts than are walked through; animations of thousands of frames are."""
+
+
 class Container(NamedTuple):
     """A picture as its file describes it: pixels of width and height, and the offset of its end in bytes."""
 
@@ -54,6 +58,7 @@ def read_container(data: bytes, kind: PictureFormat) -> Container:
 
     Raises:
         DamagedPictureError: If the file ends before the picture does, or is not built as its format says.
+        TooManyPartsError: If the walk does not come to an end.
     """
     try:
         found = _READERS[kind](data)
@@ -72,7 +77,7 @@ def _read_png(data: bytes) -> Container:
         place += 12 + length
         if name == b"IEND":
             return Container(width, height, place)
-    raise DamagedPictureError("too many chunks")
+    raise TooManyPartsError("chunks")
 
 
 def _read_jpeg(data: bytes) -> Container:
@@ -95,7 +100,7 @@ def _read_jpeg(data: bytes) -> Container:
             place += 2
         else:
             place += 2 + int(struct.unpack_from(">H", data, place + 2)[0])
-    raise DamagedPictureError("too many segments")
+    raise TooManyPartsError("segments")
 
 
 def _read_gif(data: bytes) -> Container:
@@ -115,7 +120,7 @@ def _read_gif(data: bytes) -> Container:
             place, in_blocks = place + 11 + _gif_table(data[place + 9]), True
         else:
             raise DamagedPictureError("an unknown block")
-    raise DamagedPictureError("too many blocks")
+    raise TooManyPartsError("blocks")
 
 
 def _gif_table(flags: int) -> int:

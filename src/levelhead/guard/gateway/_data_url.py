@@ -29,18 +29,19 @@ def read_data_url(reference: str, *, max_bytes: int) -> bytes:
         raise MediaRefused(
             422, "invalid_image_url", "A data: URL must have the form data:image/png;base64,<base64>."
         )
-    payload = reference[comma + 1 :]
-    if not payload:
+    length = len(reference) - comma - 1
+    if length == 0:
         raise MediaRefused(422, "empty_image_file", "The image is empty.")
-    if len(payload) > _encoded_length(max_bytes):
+    if length > _encoded_length(max_bytes):
         raise too_many_bytes(max_bytes)
+    payload = reference[comma + 1 :]
     try:
         data = binascii.a2b_base64(payload, strict_mode=True)
     except ValueError as error:  # binascii.Error is one; so is a character outside ASCII
         raise _no_base64(str(error)) from error
     # The strict mode still lets surplus padding and stray last bits pass.
     last = len(data) - (len(data) % 3 or 3)
-    if len(payload) != _encoded_length(len(data)) or payload[-4:].encode() != binascii.b2a_base64(
+    if length != _encoded_length(len(data)) or payload[-4:].encode() != binascii.b2a_base64(
         data[last:], newline=False
     ):
         raise _no_base64("not canonical")

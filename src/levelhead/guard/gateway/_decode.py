@@ -18,12 +18,14 @@ from pathlib import Path
 
 from levelhead.errors import LevelheadError
 from levelhead.guard.gateway import _worker
-from levelhead.guard.gateway._container import DamagedPictureError, read_container, sniffed
+from levelhead.guard.gateway._container import DamagedPictureError, TooManyPartsError, read_container, sniffed
 from levelhead.guard.gateway._media_policy import MediaPolicy
 from levelhead.guard.gateway._picture import Picture
 from levelhead.guard.gateway._refusal import MediaRefused, too_slow
 
 _PIPE_BYTES = 1024 * 1024
+_START_SECONDS = 30.0
+"""Time for a process to greet. It needs a tenth of a second, on a machine that has one to spare."""
 
 
 class Decoder:
@@ -73,11 +75,10 @@ class Decoder:
         """Start a process, so that the first picture does not wait for it.
 
         Raises:
-            LevelheadError: If it does not work.
+            LevelheadError: If it does not start.
         """
         async with self._slots:
-            process = await self._process()
-            self._idle.append(process)
+            self._idle.append(await self._process())
 
     async def aclose(self) -> None:
         """End the idle processes."""
@@ -99,6 +100,8 @@ class Decoder:
             width, height, end = read_container(data, kind)
         except DamagedPictureError as error:
             raise _damaged(str(error)) from error
+        except TooManyPartsError as error:
+            raise self._too_large(f"too many {error}") from error
         if max(width, height) > self._policy.max_side or width * height > self._policy.max_pixels:
             raise self._too_large(f"{width} x {height}")
         return data[:end]
@@ -110,6 +113,7 @@ class Decoder:
             max_side=self._policy.max_side,
             max_frames=self._policy.max_frames,
             views_side=views_side,
+            half_turns=self._policy.read_half_turned,
         )
         async with self._slots:
             process = await self._process()
@@ -160,7 +164,7 @@ async def _start(memory_bytes: int) -> asyncio.subprocess.Process:
     pillow = find_spec("PIL")
     if pillow is None or pillow.origin is None:
         raise LevelheadError("Pillow cannot be found, so no picture can be decoded. Reinstall levelhead.")
-    return await asyncio.create_subprocess_exec(
+    process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-sP",  # neither the working folder nor that of the script is searched for modules
         _worker.__file__,
@@ -171,6 +175,25 @@ async def _start(memory_bytes: int) -> asyncio.subprocess.Process:
         env={**_libraries(os.environ), "PYTHONPATH": str(Path(pillow.origin).parent.parent)},
         limit=_PIPE_BYTES,
     )
+    greeted = False
+    try:
+        async with asyncio.timeout(_START_SECONDS):
+            greeted = await _pipes(process)[1].readexactly(len(_worker.GREETING)) == _worker.GREETING
+    except (TimeoutError, asyncio.IncompleteReadError) as error:
+        raise LevelheadError(
+            "A process for decoding pictures did not start. If memory is short, fewer decoders or a larger "
+            "decode_memory_bytes in the media settings may help."
+        ) from error
+    finally:
+        if not greeted:
+            await _kill(process)
+    return process
+
+
+def _pipes(process: asyncio.subprocess.Process) -> tuple[asyncio.StreamWriter, asyncio.StreamReader]:
+    if process.stdin is None or process.stdout is None:
+        raise AssertionError("a decoding process is started with pipes")
+    return process.stdin, process.stdout
 
 
 def _libraries(environment: Mapping[str, str]) -> dict[str, str]:
@@ -181,14 +204,14 @@ def _libraries(environment: Mapping[str, str]) -> dict[str, str]:
 async def _exchange(
     process: asyncio.subprocess.Process, job: _worker.Job, data: bytes
 ) -> tuple[_worker.Finding, bytes]:
-    if process.stdin is None or process.stdout is None:
-        raise ConnectionError("the process was started without pipes")
+    sink, source = _pipes(process)
     head = json.dumps(job).encode()
-    process.stdin.writelines((_worker.LENGTHS.pack(len(head), len(data)), head, data))
-    await process.stdin.drain()
-    lengths = _worker.LENGTHS.unpack(await process.stdout.readexactly(_worker.LENGTHS.size))
-    answer = json.loads(await process.stdout.readexactly(lengths[0]))
-    return _worker.Finding(**answer), await process.stdout.readexactly(lengths[1])
+    sink.write(_worker.LENGTHS.pack(len(head), len(data)) + head)
+    sink.write(data)
+    await sink.drain()
+    head_length, body_length = _worker.LENGTHS.unpack(await source.readexactly(_worker.LENGTHS.size))
+    finding = _worker.Finding(**json.loads(await source.readexactly(head_length)))
+    return finding, await source.readexactly(body_length)
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:

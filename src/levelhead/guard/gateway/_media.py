@@ -118,11 +118,19 @@ class MediaGate:
         return await self._reader.read(picture)
 
     async def start(self) -> None:
-        """Start what takes a while: a decoding process and the reader. Without it, the first picture does."""
+        """Start what takes a while: a decoding process and the reader. Without it, the first picture does.
+
+        Raises:
+            LevelheadError: If no picture can be decoded here.
+        """
         await asyncio.gather(self._decoder.start(), self._reader.start())
 
     async def aclose(self) -> None:
-        """End processes, threads and connections. Calling it twice is fine."""
+        """End processes, threads and connections, and what is still under way. Calling it twice is fine."""
+        tasks = [examination.task for examination in self._under_way.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._decoder.aclose()
         self._reader.close()
         if self._fetcher is not None:

@@ -101,10 +101,13 @@ class MediaPolicy(BaseModel):
         description="Memory for pictures that were let in, so that a repeat is cheap.",
     )
     reading_side: int = Field(
-        960,
+        736,
         ge=64,
         description="Pixels of the longer side at which text in pictures is read. Larger finds smaller text "
         "and takes longer.",
+    )
+    read_half_turned: bool = Field(
+        True, description="Whether pictures are also read upside down, which takes twice as long."
     )
     reading_seconds: Seconds = Field(
         10.0, description="Time to read the text of one picture; past it the text counts as not inspected."

@@ -28,6 +28,8 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 LENGTHS = struct.Struct(">QQ")
 """Lengths of the head and of the body of a message, in bytes."""
+GREETING = b"ready\n"
+"""What is written when the limits hold and jobs may come."""
 _THINNEST_VIEW = 32
 """Pixels of the shorter side of a view; thinner ones are widened, since readers fail on a line of pixels."""
 _FAINT = 64
@@ -63,6 +65,7 @@ class Job(TypedDict):
         max_side: Pixels of the longer side.
         max_frames: Frames.
         views_side: Longer side of the views that are wanted, in pixels; 0 for none.
+        half_turns: Whether each view is wanted upside down too.
     """
 
     format: str
@@ -70,6 +73,7 @@ class Job(TypedDict):
     max_side: int
     max_frames: int
     views_side: int
+    half_turns: bool
 
 
 class Finding(NamedTuple):
@@ -108,7 +112,8 @@ def examine(job: Job, data: bytes) -> tuple[Finding, bytes]:
         for frame in frames_of(job, data):
             size, frames = frame.size, frames + 1
             if job["views_side"]:
-                views |= dict.fromkeys(map(_as_png, views_of(frame, job["views_side"])))
+                shown = views_of(frame, side=job["views_side"], half_turns=job["half_turns"])
+                views |= dict.fromkeys(map(_as_png, shown))
             if sum(map(len, views)) > _MOST_VIEW_BYTES:
                 raise _OverBudgetError("too much to read")
     except (_OverBudgetError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -153,19 +158,21 @@ def _goes_to(picture: ImageFile.ImageFile, index: int) -> bool:
     return True
 
 
-def views_of(frame: Image.Image, side: int) -> Iterator[Image.Image]:
+def views_of(frame: Image.Image, *, side: int, half_turns: bool) -> Iterator[Image.Image]:
     """A frame as different viewers see it, in RGB, no larger than `side`.
 
     What is transparent is white to one viewer and black to another, and a third drops the layer and sees the
     colors beneath; one turns a photograph as its Exif data say, another does not; one cuts 16 bits to 8,
-    another scales them. Letters that only one of them sees must be found too.
+    another scales them. Letters that only one of them sees must be found too. Readers of text manage a
+    quarter turn to one side, so with half turns they manage all four.
     """
     turn = _TURNS.get(_orientation(frame))
     for flat in _flattened(frame):
-        view = _readable(flat, side)
-        yield view
-        if turn is not None:
-            yield view.transpose(turn)
+        stored = _readable(flat, side)
+        for view in (stored,) if turn is None else (stored, stored.transpose(turn)):
+            yield view
+            if half_turns:
+                yield view.transpose(Image.Transpose.ROTATE_180)
 
 
 def _flattened(frame: Image.Image) -> Iterator[Image.Image]:
@@ -222,7 +229,9 @@ def confine(memory_bytes: int) -> None:
 
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
-    """Answer jobs until there are no more."""
+    """Greet, then answer jobs until there are no more."""
+    sink.write(GREETING)
+    sink.flush()
     while lengths := source.read(LENGTHS.size):
         head_length, body_length = LENGTHS.unpack(lengths)
         job: Job = json.loads(source.read(head_length))
