@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 
 from levelhead.guard.gateway._choice import ChoiceDecider, ChoiceOutcome
@@ -54,8 +53,7 @@ class WholeAnswer:
             choice if one.text is None else replaced(choice, one.text, self._endpoint)
             for choice, one in zip(self._choices, outcomes, strict=True)
         ]
-        fields = extension.put({**self._fields, "choices": choices}, outcomes)
-        return json.dumps(fields, ensure_ascii=False).encode("utf-8")
+        return extension.encoded({**self._fields, "choices": choices}, outcomes)
 
     async def _decide(self, decider: ChoiceDecider, place: int) -> ChoiceOutcome:
         choice = self._choices[place]

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from levelhead.errors import UsageError
 from levelhead.guard.detoxifier._template import REFUSAL
+from levelhead.guard.gateway._audit_settings import AuditSettings
 from levelhead.guard.gateway._media_policy import MIB, MediaPolicy
 
 Seconds: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -67,6 +68,10 @@ class ListenSettings(Settings):
     port: int = Field(8900, ge=0, le=65535, description="Port; 0 takes a free one.")
     header_seconds: Seconds = Field(10.0, description="Time that a client has to send its headers.")
     keep_alive_seconds: Seconds = Field(75.0, description="Time that an idle connection stays open.")
+    send_seconds: Seconds = Field(
+        60.0, description="Longest time in which a client takes nothing of a stream; past it, it is cut off."
+    )
+    max_connections: Count = Field(2048, description="Connections of clients, idle ones included.")
     drain_seconds: Seconds = Field(30.0, description="Time for requests under way after SIGTERM.")
 
     @property
@@ -204,6 +209,14 @@ class ReplySettings(Settings):
     )
 
 
+class UiSettings(Settings):
+    """The web page at `/ui`, where decisions are looked at and marked as right or wrong. It needs `audit`."""
+
+    key_env: str | None = Field(
+        None, description="Environment variable with the key of the page. Without one there is no page."
+    )
+
+
 class GatewayConfig(Settings):
     """The whole file.
 
@@ -222,12 +235,16 @@ class GatewayConfig(Settings):
     stream: StreamSettings = StreamSettings()
     reply: ReplySettings = ReplySettings()
     media: MediaPolicy = MediaPolicy()
+    audit: AuditSettings | None = None
+    ui: UiSettings = UiSettings()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         names = [key.id for key in self.keys]
         if len(set(names)) < len(names):
             raise ValueError("two keys have the same id")
+        if self.ui.key_env is not None and self.audit is None:
+            raise ValueError("ui shows what audit keeps: add a section [audit]")
         return self
 
 

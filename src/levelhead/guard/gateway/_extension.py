@@ -56,6 +56,10 @@ class Extension:
             return {key: value for key, value in fields.items() if key != FIELD}
         return {**fields, FIELD: self.field(outcomes)}
 
+    def encoded(self, fields: JSONObject, outcomes: Sequence[ChoiceOutcome] = ()) -> bytes:
+        """The answer with the field, as it is sent."""
+        return json.dumps(self.put(fields, outcomes), ensure_ascii=False).encode("utf-8")
+
     def splice(self, raw: str, fields: JSONObject, outcomes: Sequence[ChoiceOutcome]) -> str:
         """The answer as it came, with the field written in front of its last brace.
 

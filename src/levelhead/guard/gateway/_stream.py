@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -37,6 +37,8 @@ class GuardedStream:
         endpoint: What was asked.
         decider: Decides about choices.
         extension: What clients are told.
+        keep: Called with what was decided before the end of the answer goes out. If it raises a RequestError,
+            the end does not go out.
         stream: How texts are held back.
         upstream: How large an event may be.
 
@@ -50,6 +52,7 @@ class GuardedStream:
         endpoint: Endpoint,
         decider: ChoiceDecider,
         extension: Extension,
+        keep: Callable[[Sequence[ChoiceOutcome]], Awaitable[None]],
         *,
         stream: StreamSettings,
         upstream: UpstreamSettings,
@@ -57,6 +60,7 @@ class GuardedStream:
         self.outcomes: list[ChoiceOutcome] = []
         self.error: RequestError | None = None
         self._endpoint, self._decider, self._extension = endpoint, decider, extension
+        self._keep = keep
         self._settings = stream
         self._reader = EventReader(max_event_bytes=upstream.max_event_bytes)
         self._choices: dict[int, HeldChoice] = {}
@@ -130,9 +134,7 @@ class GuardedStream:
                     held.allow(channel, cut)
         return b"".join(event(data) for held in self._choices.values() for data in held.ready())
 
-    async def _ending(self) -> AsyncIterator[bytes]:
-        """Decide about each choice, and end it; then what belongs to all, and what went wrong."""
-        held_choices = [self._choices[index] for index in sorted(self._choices)]
+    async def _decide(self, held_choices: Sequence[HeldChoice]) -> None:
         for said in self._tail_says if held_choices else ():
             held_choices[0].spoken.add(said)
         self.outcomes = list(
@@ -140,6 +142,17 @@ class GuardedStream:
                 *(self._decider.decide(one.index, one.spoken, released=one.released) for one in held_choices)
             )
         )
+        await self._keep(self.outcomes)
+
+    async def _ending(self) -> AsyncIterator[bytes]:
+        """Decide about each choice, and end it; then what belongs to all, and what went wrong."""
+        held_choices = [self._choices[index] for index in sorted(self._choices)]
+        try:
+            await self._decide(held_choices)
+        except RequestError as error:
+            self.error = error
+            yield event(json.dumps(error.envelope))
+            return
         broken_off = not held_choices
         for held, outcome in zip(held_choices, self.outcomes, strict=True):
             whole = held.finished or (self._done and self.error is None)

@@ -1,0 +1,146 @@
+"""From a config to a gateway that listens: what is loaded, what is refused before anything listens."""
+
+from __future__ import annotations
+
+import math
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from levelhead.errors import MissingExtraError, UsageError
+from levelhead.guard.gateway._config import GatewayConfig, ListenSettings
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.types import ASGIApp
+
+_SERVE_MODULES = ("httpx", "prometheus_client", "starlette", "uvicorn")
+
+
+def check_config(config: GatewayConfig) -> None:
+    """Refuse a gateway that would be open to others without a key.
+
+    Raises:
+        UsageError: If it would.
+    """
+    if not config.listen.local and not config.keys:
+        raise UsageError(
+            f"{config.listen.host} can be reached by other machines, and no key is asked for. Add a [[keys]] "
+            "section to the config, or listen on 127.0.0.1."
+        )
+    if config.detector.name.endswith("+ocr"):
+        raise UsageError(
+            f"The detector {config.detector.name} reads pictures itself. In the gateway the rail does: give "
+            f"{config.detector.name.removesuffix('+ocr')}, and leave rails.pictures on."
+        )
+
+
+def serve(config: GatewayConfig, *, announce: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or Ctrl-C; requests under way are then seen to their end.
+
+    Args:
+        config: All settings.
+        announce: Called with the address, once the gateway listens.
+
+    Raises:
+        UsageError: If the config cannot be served, or something that it names is not there.
+        MissingExtraError: If the extra `serve` is not installed.
+        ModelError: If weights are missing or damaged. Nothing is downloaded.
+    """
+    check_config(config)
+    _check_extra()
+    from levelhead.guard.detector._load import load_detector
+    from levelhead.guard.detoxifier._load import load_detoxifier
+    from levelhead.guard.gateway._app import build_app
+    from levelhead.guard.gateway._audit import AuditLog
+
+    with ExitStack() as stack:
+        detector = stack.enter_context(
+            load_detector(
+                config.detector.name,
+                calibration=config.detector.calibration,
+                threads=config.detector.threads,
+            )
+        )
+        detoxifier = stack.enter_context(
+            load_detoxifier(config.detoxifier.name, refusal=config.detoxifier.refusal)
+        )
+        audit = None
+        if config.audit is not None:
+            audit = AuditLog(config.audit)
+            stack.callback(audit.close)
+        app = build_app(config, detector, detoxifier, audit=audit)
+        run(app, config, announce)
+
+
+def run(app: ASGIApp, config: GatewayConfig, announce: Callable[[str], None]) -> None:
+    """Run an ASGI app on the address of a config, until SIGTERM or Ctrl-C.
+
+    Raises:
+        UsageError: If the address cannot be listened on.
+    """
+    listening = _listening(config.listen)
+    with listening:
+        server = build_server(app, config.listen, lambda: announce(_address(listening)))
+        server.run(sockets=[listening])
+
+
+def build_server(app: ASGIApp, listen: ListenSettings, started: Callable[[], None]) -> uvicorn.Server:
+    """The server of a gateway.
+
+    Args:
+        app: What it serves.
+        listen: Bounds and times. The socket is given to `Server.run`.
+        started: Called once it listens.
+    """
+    import uvicorn
+
+    from levelhead.guard.gateway._connection import bounded
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            started()
+
+    return Server(
+        uvicorn.Config(
+            app,
+            http=bounded(header_seconds=listen.header_seconds, max_connections=listen.max_connections),
+            ws="none",
+            loop="asyncio",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=math.ceil(listen.keep_alive_seconds),
+            timeout_graceful_shutdown=math.ceil(listen.drain_seconds),
+        )
+    )
+
+
+def _listening(listen: ListenSettings) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server((address[0], listen.port), family=family, reuse_port=False)
+    except OSError as error:
+        raise UsageError(
+            f"{listen.host}, port {listen.port}, cannot be listened on ({error.strerror}). Give another --port "
+            "or --host."
+        ) from error
+
+
+def _address(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"
+
+
+def _check_extra() -> None:
+    from importlib.util import find_spec
+
+    for module in _SERVE_MODULES:
+        if find_spec(module) is None:
+            raise MissingExtraError("Gateways", extra="serve", module=module)
