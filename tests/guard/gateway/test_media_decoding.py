@@ -229,6 +229,12 @@ def test_a_png_of_any_mode_is_let_in(mode: str) -> None:
     assert admitted(encoded(Image.new(mode, (7, 5)))).frames == 1
 
 
+def test_a_large_blank_photograph_whose_coded_pixels_look_like_filling_is_let_in() -> None:
+    data = encoded(Image.new("CMYK", (5000, 4000)), "JPEG", progressive=True)
+    assert data.count(b"\xff\x00") > 50_000
+    assert admitted(data).width == 5000
+
+
 def test_a_cmyk_photograph_is_let_in() -> None:
     assert admitted(encoded(Image.new("CMYK", (7, 5), (10, 20, 30, 40)), "JPEG")).media_type == "image/jpeg"
 
@@ -257,10 +263,10 @@ def test_the_end_of_a_damaged_file_is_found_or_refused(kind: str, draw: st.DataO
     ],
     ids=["jpeg without markers", "jpeg of segments", "jpeg of filling", "gif of blocks", "png of chunks"],
 )
-def test_a_file_of_ten_megabytes_of_parts_is_refused_within_a_tenth_of_a_second(data: bytes) -> None:
+def test_a_file_of_ten_megabytes_of_parts_is_refused_within_a_quarter_of_a_second(data: bytes) -> None:
     kind = sniffed(data)
     assert kind is not None
-    with bounded(seconds=0.1, mebibytes=2), pytest.raises((DamagedPictureError, TooManyPartsError)):
+    with bounded(seconds=0.25, mebibytes=2), pytest.raises((DamagedPictureError, TooManyPartsError)):
         read_container(data, kind)
 
 

@@ -370,6 +370,23 @@ def test_a_cancelled_fetch_gives_its_place_and_its_connection_back() -> None:
     with_server({"/slow": stalls, "/x.png": sends(PNG)}, work, max_concurrent_fetches=1)
 
 
+def test_fetching_and_refusing_leave_no_file_open() -> None:
+    def files_open() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    async def work(gate: MediaGate, server: Server) -> None:
+        await gate.admit(server.url("/x.png"))
+        before = files_open()
+        for _ in range(20):
+            await gate.admit(server.url("/x.png"))
+            for path in ("/cut", "/loop"):
+                with pytest.raises(MediaRefused):
+                    await gate.admit(server.url(path))
+        assert files_open() <= before
+
+    with_server({"/x.png": sends(PNG), "/cut": sends(PNG[:60]), "/loop": redirects("/loop")}, work)
+
+
 def test_a_policy_of_data_urls_only_fetches_nothing() -> None:
     async def work(gate: MediaGate, server: Server) -> None:
         with pytest.raises(MediaRefused):

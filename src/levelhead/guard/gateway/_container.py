@@ -15,10 +15,11 @@ from typing import NamedTuple
 from levelhead.guard.gateway._media_policy import PictureFormat
 
 _MOST_PARTS = 50_000
-"""Chunks, segments or blocks that are walked through: a GIF of 10 MB has 41,000. Bounds the time to 20 ms."""
+"""Chunks, segments or blocks that are walked through: a GIF of 10 MB has 41,000. The walk happens in
+the event loop, so it is kept short."""
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-"""The next marker in coded pixels: no stuffed byte, no restart, no filling."""
-_JPEG_BARE = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
+"""The next marker, in coded pixels too: no stuffed byte, no restart, no filling."""
+_JPEG_BARE = frozenset({0x01, 0xD8})
 """Markers without a length."""
 _JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Markers of the segment that holds the size."""
@@ -84,22 +85,16 @@ def _read_jpeg(data: bytes) -> Container:
     width = height = 0
     place = 2
     for _ in range(_MOST_PARTS):
-        if data[place] != 0xFF:
-            found = _JPEG_MARKER.search(data, place)
-            if found is None:
-                raise DamagedPictureError("the file is cut off")
-            place = found.start()
+        found = _JPEG_MARKER.search(data, place)
+        if found is None:
+            raise DamagedPictureError("the file is cut off")
+        place = found.start()
         marker = data[place + 1]
         if marker == 0xD9:
             return Container(width, height, place + 2)
         if marker in _JPEG_SIZES:
             height, width = struct.unpack_from(">HH", data, place + 5)
-        if marker == 0xFF:
-            place += 1
-        elif marker in _JPEG_BARE:
-            place += 2
-        else:
-            place += 2 + int(struct.unpack_from(">H", data, place + 2)[0])
+        place += 2 if marker in _JPEG_BARE else 2 + int(struct.unpack_from(">H", data, place + 2)[0])
     raise TooManyPartsError("segments")
 
 

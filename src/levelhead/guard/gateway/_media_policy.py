@@ -92,7 +92,7 @@ class MediaPolicy(BaseModel):
         5.0, description="Time to decode one picture; past it the decoding process is killed."
     )
     decode_memory_bytes: int = Field(
-        512 * MIB, ge=64 * MIB, description="Address space of a decoding process, held by the system."
+        768 * MIB, ge=64 * MIB, description="Address space of a decoding process, held by the system."
     )
     decoders: Count = Field(2, description="Decoding processes, each with its own memory.")
     cache_bytes: int = Field(

@@ -183,7 +183,7 @@ def _flattened(frame: Image.Image) -> Iterator[Image.Image]:
     if not frame.has_transparency_data:
         yield frame.convert("RGB")
         return
-    layered = frame.convert("RGBA")
+    layered = frame if frame.mode == "RGBA" else frame.convert("RGBA")
     yield Image.merge("RGB", layered.split()[:3])
     if layered.getchannel("A").getextrema() != (255, 255):
         for color in ("white", "black"):
