@@ -13,6 +13,7 @@ from levelhead.cli import (
     _guard_detoxifier,
     _guard_eval,
     _guard_rewriting,
+    _guard_serve,
     _guard_synthesis,
     _guard_training,
 )
@@ -66,6 +67,7 @@ app.command("rewrite")(_guard_rewriting.rewrite_answers)
 app.command("train-detoxifier")(_guard_detoxifier.train_detoxifier_on)
 app.command("test")(_guard_detection.measure_detectors)
 app.command("eval")(_guard_eval.evaluate_model)
+app.command("serve")(_guard_serve.serve_gateway)
 
 
 @app.command("calibrate")

@@ -7,14 +7,12 @@ gateway without a file is a guarded one: closed where it cannot judge, open to t
 from __future__ import annotations
 
 import ipaddress
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from levelhead.errors import UsageError
 from levelhead.guard.detoxifier._template import REFUSAL
 from levelhead.guard.gateway._audit_settings import AuditSettings
 from levelhead.guard.gateway._media_policy import MIB, MediaPolicy
@@ -246,32 +244,3 @@ class GatewayConfig(Settings):
         if self.ui.key_env is not None and self.audit is None:
             raise ValueError("ui shows what audit keeps: add a section [audit]")
         return self
-
-
-def read_config(path: Path) -> GatewayConfig:
-    """Read a TOML file.
-
-    Raises:
-        UsageError: If it cannot be read, is no TOML, or holds a field that is unknown or wrong.
-    """
-    try:
-        fields = tomllib.loads(path.read_text(encoding="utf-8"))
-        return GatewayConfig.model_validate(fields)
-    except OSError as error:
-        raise UsageError(f"The file {path} cannot be read ({error.strerror}). Check the path.") from error
-    except ValidationError as error:
-        raise UsageError(f"{path}: {told(error)}") from error
-    except ValueError as error:  # not TOML, or not UTF-8
-        raise UsageError(f"{path} is no TOML file ({error}).") from error
-
-
-def told(error: ValidationError) -> str:
-    """What is wrong with settings, in one sentence per field, without the values, which may be secret."""
-    said = []
-    for one in error.errors(include_input=False, include_url=False, include_context=False):
-        place = ".".join(str(part) for part in one["loc"]) or "the file"
-        if one["type"] == "extra_forbidden":
-            said.append(f"there is no setting {place}")
-        else:
-            said.append(f"{place}: {one['msg'].removeprefix('Value error, ')}")
-    return "; ".join(said) + ". The settings: levelhead guard serve --print-config-reference"

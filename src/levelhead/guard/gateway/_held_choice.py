@@ -77,6 +77,12 @@ class HeldChoice:
         content = "".join(one.text for one in said if one.channel == CONTENT)
         self._waiting.append(HeldEvent(data, None if last else ends, content))
 
+    @property
+    def allowed(self) -> str:
+        """So much of the answer itself as may be shown; an event over its end still waits whole."""
+        shown_to = self._texts[CONTENT].shown_to if CONTENT in self._texts else 0
+        return self.spoken.text(CONTENT)[:shown_to]
+
     def cuts(self) -> Iterator[tuple[str, Cut]]:
         """What must be judged for more to go out, each with its channel."""
         for channel, text in self._texts.items():

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import uvicorn
     from starlette.types import ASGIApp
 
+_BACKLOG = 2048
 _SERVE_MODULES = ("httpx", "prometheus_client", "starlette", "uvicorn")
 
 
@@ -80,8 +81,7 @@ def run(app: ASGIApp, config: GatewayConfig, announce: Callable[[str], None]) ->
     Raises:
         UsageError: If the address cannot be listened on.
     """
-    listening = _listening(config.listen)
-    with listening:
+    with listen_on(config.listen.host, config.listen.port) as listening:
         server = build_server(app, config.listen, lambda: announce(_address(listening)))
         server.run(sockets=[listening])
 
@@ -120,17 +120,33 @@ def build_server(app: ASGIApp, listen: ListenSettings, started: Callable[[], Non
     )
 
 
-def _listening(listen: ListenSettings) -> socket.socket:
+def listen_on(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        UsageError: If the address cannot be listened on.
+    """
     try:
-        family, _, _, _, address = socket.getaddrinfo(
-            listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        return socket.create_server((address[0], listen.port), family=family, reuse_port=False)
+        found = socket.getaddrinfo(host, port, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        # With its protocol told: asyncio sends small packets at once only on sockets that it knows to be TCP.
+        listening = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise UsageError(
-            f"{listen.host}, port {listen.port}, cannot be listened on ({error.strerror}). Give another --port "
-            "or --host."
-        ) from error
+        raise _not_listening(host, port, error) from error
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise _not_listening(host, port, error) from error
+    return listening
+
+
+def _not_listening(host: str, port: int, error: OSError) -> UsageError:
+    return UsageError(
+        f"{host}, port {port}, cannot be listened on ({error.strerror}). Give another --port or --host."
+    )
 
 
 def _address(listening: socket.socket) -> str:

@@ -139,7 +139,7 @@ class GuardedStream:
             held_choices[0].spoken.add(said)
         self.outcomes = list(
             await asyncio.gather(
-                *(self._decider.decide(one.index, one.spoken, released=one.released) for one in held_choices)
+                *(self._decider.decide(one.index, one.spoken, released=one.allowed) for one in held_choices)
             )
         )
         await self._keep(self.outcomes)
