@@ -3,10 +3,10 @@
 from levelhead.illusion._build import KINDS, PICTURES_PER_QUESTION, BuildReport, build
 from levelhead.illusion._lint import Problem, lint
 from levelhead.illusion._numbers import JudgedRow, illusion_numbers
-from levelhead.illusion._pictures import picture_seed, typographic
 from levelhead.illusion._questions import Question, load_questions, select
 from levelhead.illusion._run import Mode, run
 from levelhead.illusion._set import Row, judge_example, read_set, to_examples
+from levelhead.illusion.pictures._typographic import picture_seed, typographic
 
 __all__ = [
     "KINDS",

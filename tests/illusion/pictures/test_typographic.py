@@ -10,8 +10,9 @@ from PIL import Image, ImageChops
 
 from levelhead.answers import mentions
 from levelhead.errors import UsageError
-from levelhead.illusion import _pictures, load_questions, picture_seed, typographic
-from levelhead.illusion._pictures import BACKGROUNDS, MIN_CONTRAST, contrast, encode, style
+from levelhead.illusion import load_questions, picture_seed, typographic
+from levelhead.illusion.pictures import _typographic
+from levelhead.illusion.pictures._typographic import BACKGROUNDS, MIN_CONTRAST, contrast, encode, style
 
 SEEDS = st.integers(min_value=0, max_value=2**48 - 1)
 LONG = "Wolfgang Amadeus Mozarti"
@@ -19,7 +20,7 @@ LONG = "Wolfgang Amadeus Mozarti"
 
 def test_one_seed_gives_the_same_bytes_and_another_seed_others() -> None:
     first = encode(typographic("lion", 5))
-    _pictures._font.cache_clear()
+    _typographic._font.cache_clear()
     assert encode(typographic("lion", 5)) == first
     assert encode(typographic("lion", 6)) != first
     assert encode(typographic("tiger", 5)) != first
@@ -78,11 +79,11 @@ def test_contrast_agrees_with_values_of_the_standard() -> None:
 
 
 def test_a_missing_font_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_pictures, "find_spec", lambda package: None)
-    _pictures._folder.cache_clear()
+    monkeypatch.setattr(_typographic, "find_spec", lambda package: None)
+    _typographic._folder.cache_clear()
     with pytest.raises(UsageError, match="font_lato"):
-        _pictures._folder("font_lato")
-    _pictures._folder.cache_clear()
+        _typographic._folder("font_lato")
+    _typographic._folder.cache_clear()
 
 
 @pytest.mark.slow

@@ -1,0 +1,1 @@
+"""Kinds of pictures that show an answer: written, drawn, generated or photographed."""
