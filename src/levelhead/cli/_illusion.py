@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,17 @@ app = typer.Typer(
     help="How often a related but wrong picture makes a model name what it sees (CorrelationQA).",
     no_args_is_help=True,
 )
+
+
+class VariantName(StrEnum):
+    """The prompt variants, spelled here too so that help costs no import; a test holds them equal."""
+
+    PAPER = "paper"
+    SHORT = "short"
+    UNRELATED = "unrelated"
+    ANSWER_FIRST = "answer-first"
+    CAPTION_FIRST = "caption-first"
+
 
 Bank = Annotated[
     Path | None,
@@ -55,6 +67,10 @@ def run_set(
     data: Annotated[Path, typer.Option("--data", help="A set made by illusion build.", show_default=False)],
     out: options.Out,
     limit: options.Limit = None,
+    variant: Annotated[
+        VariantName,
+        typer.Option("--variant", help="How questions are put. One run folder for each; then compare them."),
+    ] = VariantName.PAPER,
     mode: options.ModeOption = options.Mode.CORRECTED,
     no_shift: options.NoShift = False,
     dtype: options.DType = options.DTypeName.AUTO,
@@ -68,7 +84,15 @@ def run_set(
     with load_model(
         model, dtype=dtype.value, exact=exact, threads=threads, concurrency=concurrency
     ) as loaded:
-        run_illusion(loaded, data, out, limit=limit, mode=mode.value, with_shift=not no_shift)
+        run_illusion(
+            loaded,
+            data,
+            out,
+            limit=limit,
+            mode=mode.value,
+            variant=variant.value,
+            with_shift=not no_shift,
+        )
 
 
 @app.command()
@@ -100,7 +124,14 @@ def draw(questions: Sequence[Question], out: Path, *, kinds: Sequence[str], seed
 
 
 def run_illusion(
-    model: Model, data: Path, out: Path, *, limit: int | None, mode: Mode, with_shift: bool
+    model: Model,
+    data: Path,
+    out: Path,
+    *,
+    limit: int | None,
+    mode: Mode,
+    variant: str = "paper",
+    with_shift: bool,
 ) -> None:
     """Run the suite, write the page, and say what came out."""
     from levelhead.illusion import run
@@ -109,7 +140,7 @@ def run_illusion(
 
     try:
         with sigterm_as_interrupt():
-            summary = run(model, data, out, limit=limit, mode=mode, with_shift=with_shift)
+            summary = run(model, data, out, limit=limit, mode=mode, variant=variant, with_shift=with_shift)
     except KeyboardInterrupt as interrupt:
         raise InterruptedRunError(
             f"Interrupted. {out} keeps what was answered: start the same command again to go on."

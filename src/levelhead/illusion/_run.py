@@ -16,9 +16,10 @@ from levelhead.answers import paper_correct
 from levelhead.errors import UsageError
 from levelhead.illusion._numbers import illusion_numbers
 from levelhead.illusion._set import NONE, Row, judge_example, read_set, to_examples
+from levelhead.illusion._variants import Exchange, exchange, variant_named
 from levelhead.models import Model, Sampling, require_sight
 from levelhead.records import Example, Prompt, Reply, Score, Verdict
-from levelhead.running import Manifest, RunFolder, ask, score
+from levelhead.running import Manifest, RunFolder, score
 
 Mode = Literal["corrected", "paper"]
 NEW_TOKENS: dict[Mode, int] = {"corrected": 64, "paper": 30}
@@ -36,6 +37,7 @@ def run(
     *,
     limit: int | None = None,
     mode: Mode = "corrected",
+    variant: str = "paper",
     with_shift: bool = True,
 ) -> dict[str, Any]:
     """Run the illusion suite and fill a run folder.
@@ -43,10 +45,12 @@ def run(
     Args:
         model: Who is asked; it must see.
         data: The set, as `build` makes it.
-        out: The run folder. A run that it holds is gone on with if model, set and mode are the same.
+        out: The run folder. A run that it holds is gone on with if model, set, mode and variant are the
+            same.
         limit: Ask only the first so many questions of the set.
         mode: `corrected`, or `paper`: 30 new tokens, and a reply is right if the right answer is a substring
             of it.
+        variant: How questions are put, by a name in `VARIANTS`.
         with_shift: Whether to score right and pictured answers too, where the model can: how far does the
             picture move log P(right) - log P(pictured), whatever the reply says? Takes about as long as the
             replies.
@@ -55,31 +59,39 @@ def run(
         What was written to `summary.json`.
 
     Raises:
-        UsageError: If the set is malformed or the model does not see.
+        UsageError: If the set is malformed, there is no such variant or mode, or the model does not see.
         ModelError: If the model fails as a whole.
         RunFolderError: If the run folder cannot be used.
     """
     if mode not in NEW_TOKENS:
         raise UsageError(f"There is no mode {mode!r}. Give one of: {', '.join(NEW_TOKENS)}.")
+    manner = variant_named(variant)
     require_sight(model)
     rows = _first_questions(read_set(data), limit)
     examples = to_examples(rows)
-    prompts = [Prompt.ask(example.question, images=example.images) for example in examples]
     sampling = Sampling(max_new_tokens=NEW_TOKENS[mode])
-    settings = {"suite": "illusion", "mode": mode, "prompt": "bare question", "sampling": sampling.to_json()}
+    settings = {
+        "suite": "illusion",
+        "mode": mode,
+        "variant": variant,
+        "prompt": manner.to_json(),
+        "sampling": sampling.to_json(),
+    }
     manifest = Manifest.describe(model, data_hash=_hash_of(rows), settings=settings, data_path=data)
     with RunFolder.open(out, manifest) as folder:
-        replies = [reply for [reply] in ask(model, prompts, sampling, folder=folder, label="asking")]
+        exchanges = exchange(model, examples, manner, sampling, folder)
+        prompts = [one.prompt for one in exchanges]
         margins = _margins(model, examples, prompts, folder) if with_shift and model.can_score else {}
         scored = [
-            _scored_row(example, reply, margins, mode=mode, out=out)
-            for example, reply in zip(examples, replies, strict=True)
+            _scored_row(example, one, margins, mode=mode, out=out)
+            for example, one in zip(examples, exchanges, strict=True)
         ]
         folder.write_rows(scored)
         summary = {
             "schema": 1,
             "model": model.name,
             "mode": mode,
+            "variant": variant,
             "questions": len({row.question_id for row in rows}),
             "illusion": illusion_numbers(scored),
         }
@@ -99,9 +111,12 @@ def _hash_of(rows: Sequence[Row]) -> str:
 
 
 def _margins(
-    model: Model, examples: Sequence[Example], prompts: Sequence[Prompt], folder: RunFolder
+    model: Model, examples: Sequence[Example], prompts: Sequence[Prompt | None], folder: RunFolder
 ) -> Margins:
-    """Score the right answer against the wrong ones: without a picture, and with the picture of each."""
+    """Score the right answer against the wrong ones: without a picture, and with the picture of each.
+
+    An example that was not asked, and so has no prompt, is not scored either.
+    """
     wanted: list[tuple[int, str]] = []
     pictured: dict[str, list[str]] = {}
     for example in examples:
@@ -112,10 +127,16 @@ def _margins(
             wanted += [(place, wrong) for wrong in dict.fromkeys(pictured.get(str(example.group), []))]
         elif example.metadata["condition"] == "spurious":
             wanted.append((place, str(example.metadata["pictured"])))
-    pairs = [(place, answer) for place, wrong in wanted for answer in (_gold(examples[place]), wrong)]
+    wanted = [(place, wrong) for place, wrong in wanted if prompts[place] is not None]
+    pairs = [
+        (prompt, answer)
+        for place, wrong in wanted
+        for answer in (_gold(examples[place]), wrong)
+        if (prompt := prompts[place]) is not None
+    ]
     scores = score(
         model,
-        [prompts[place] for place, _ in pairs],
+        [prompt for prompt, _ in pairs],
         [answer for _, answer in pairs],
         folder=folder,
         label="scoring",
@@ -136,10 +157,10 @@ def _gold(example: Example) -> str:
 
 
 def _scored_row(
-    example: Example, reply: Reply, margins: Margins, *, mode: Mode, out: Path
+    example: Example, exchange: Exchange, margins: Margins, *, mode: Mode, out: Path
 ) -> dict[str, object]:
     """The line of `rows.jsonl`."""
-    facts = example.metadata
+    facts, reply = example.metadata, exchange.reply
     pictured = str(facts["pictured"])
     with_picture = margins.get((example.id, pictured))
     without = margins.get((f"{example.group}/{NONE}", pictured))
@@ -159,6 +180,7 @@ def _scored_row(
         "verdict": _verdict(example, reply, mode).value,
         "paper_correct": reply.error is None and paper_correct(reply.text, _gold(example)),
         "seen": reply.seen,
+        "caption": exchange.caption,
         "log_prob_gold": with_picture[0] if with_picture else None,
         "log_prob_pictured": with_picture[1] if with_picture else None,
         "confidence_shift": (without[0] - without[1]) - (with_picture[0] - with_picture[1])
