@@ -6,6 +6,7 @@ from levelhead.illusion._numbers import JudgedRow, illusion_numbers
 from levelhead.illusion._questions import Question, load_questions, select
 from levelhead.illusion._run import Mode, run
 from levelhead.illusion._set import Row, judge_example, read_set, to_examples
+from levelhead.illusion._variants import VARIANTS, Variant
 from levelhead.illusion.pictures._typographic import picture_seed, typographic
 
 __all__ = [
