@@ -4,6 +4,7 @@ from levelhead.illusion._build import KINDS, PICTURES_PER_QUESTION, BuildReport,
 from levelhead.illusion._lint import Problem, lint
 from levelhead.illusion._numbers import JudgedRow, illusion_numbers
 from levelhead.illusion._questions import Question, load_questions, select
+from levelhead.illusion._recheck import Recheck, bank_recheck
 from levelhead.illusion._run import Mode, run
 from levelhead.illusion._set import Row, judge_example, read_set, to_examples
 from levelhead.illusion._variants import VARIANTS, Variant
@@ -18,8 +19,10 @@ __all__ = [
     "Mode",
     "Problem",
     "Question",
+    "Recheck",
     "Row",
     "Variant",
+    "bank_recheck",
     "build",
     "illusion_numbers",
     "judge_example",
