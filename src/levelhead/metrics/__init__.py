@@ -18,12 +18,14 @@ from levelhead.metrics._calibration import (
     expected_calibration_error_statistic,
     reliability_bins,
 )
+from levelhead.metrics._contrast import contrast
 from levelhead.metrics._estimate import Estimate
 from levelhead.metrics._helpfulness import (
     truthful_helpfulness_of_shares,
     truthful_helpfulness_score,
     truthful_helpfulness_statistic,
 )
+from levelhead.metrics._holm import holm
 from levelhead.metrics._intervals import difference, mean, proportion
 from levelhead.metrics._mcnemar import McNemar, mcnemar
 from levelhead.metrics._quantile import quantile
@@ -71,6 +73,7 @@ __all__ = [
     "average_precision_statistic",
     "brier",
     "brier_statistic",
+    "contrast",
     "difference",
     "e_aurc",
     "e_aurc_statistic",
@@ -81,6 +84,7 @@ __all__ = [
     "f1_at_statistic",
     "false_positive_rate_at_recall",
     "false_positive_rate_at_recall_statistic",
+    "holm",
     "honesty",
     "honesty_statistic",
     "mcnemar",

@@ -14,11 +14,12 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from levelhead.metrics._bootstrap import RESAMPLES, all_agree, percentiles, resample_totals
+from levelhead.metrics._bootstrap import RESAMPLES, percentiles, resample_totals
 from levelhead.metrics._clusters import cluster_totals, effective_rows
+from levelhead.metrics._contrast import contrast
 from levelhead.metrics._estimate import Estimate
 from levelhead.metrics._inputs import read_clusters, read_hits, read_values
-from levelhead.metrics._wilson import LEVEL, check_level, newcombe, wilson
+from levelhead.metrics._wilson import LEVEL, check_level, wilson
 
 
 def proportion(hits: ArrayLike, *, clusters: ArrayLike | None = None, level: float = LEVEL) -> Estimate:
@@ -178,23 +179,8 @@ def difference(
         >>> print(difference(without, wrong, clusters_a=[1, 2], clusters_b=[1, 1, 1, 2, 2, 2]))
         0.67 [0.33, 1.00], n=2
     """
-    check_level(level)
+    # Under their own names here: the message of a wrong column names what this caller passed.
     a, b = read_hits(a_hits, name="a_hits"), read_hits(b_hits, name="b_hits")
     ids_a = read_clusters(clusters_a, rows=len(a), name="clusters_a")
     ids_b = read_clusters(clusters_b, rows=len(b), name="clusters_b")
-    if len(a) == 0 or len(b) == 0:
-        return Estimate.undefined()
-    columns = np.zeros((len(a) + len(b), 4))  # hits of a, rows of a, hits of b, rows of b
-    columns[: len(a), :2] = np.column_stack([a, np.ones(len(a))])
-    columns[len(a) :, 2:] = np.column_stack([b, np.ones(len(b))])
-    totals = cluster_totals(columns, np.concatenate([ids_a, ids_b]))
-    resampled = resample_totals(totals, resamples=resamples, seed=seed)
-    resampled = resampled[(resampled[:, 1] > 0) & (resampled[:, 3] > 0)]
-    gaps = resampled[:, 0] / resampled[:, 1] - resampled[:, 2] / resampled[:, 3]
-    rate_a, rate_b = float(a.mean()), float(b.mean())
-    if all_agree(gaps):
-        questions_a, questions_b = np.count_nonzero(totals[:, [1, 3]], axis=0).tolist()
-        interval = newcombe(rate_a, questions_a, rate_b, questions_b, level)
-    else:
-        interval = percentiles(gaps, rate_a - rate_b, level)
-    return Estimate(rate_a - rate_b, *interval, len(totals))
+    return contrast([a, b], [ids_a, ids_b], [1, -1], level=level, resamples=resamples, seed=seed)
