@@ -156,7 +156,11 @@ def _read_prompt(fields: JSONObject, found: Found) -> str:
         for number, one in enumerate(texts):
             _note(f"prompt[{number}]" if len(texts) > 1 else "prompt", one, "user", found)
         return "\n".join(texts)
-    if prompts and all(type(one) is int or isinstance(one, list) for one in prompts):
+    if (
+        isinstance(prompt, list)
+        and prompt
+        and all(type(one) is int or isinstance(one, list) for one in prompt)
+    ):
         found.unreadable.append(Piece("prompt", "Token numbers are not read here; send the prompt as text."))
         return ""
     raise bad("prompt", "it must be a text, or a list of texts")

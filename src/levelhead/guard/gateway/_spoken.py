@@ -71,12 +71,13 @@ class Spoken:
 
 def unreadable_in(choice: JSONObject) -> str | None:
     """Why a part of a choice cannot be judged; None if all of it can."""
-    holder = _holder(choice)
-    for key in _UNREADABLE:
-        if holder.get(key):
+    for key, value in _holder(choice).items():
+        if key in _UNREADABLE and value:
             return f"The answer holds {key}, which no detector here can judge."
-    if any(is_embedded(text) for _, text in texts_in(choice, keys=False)):
-        return "The answer holds a file, which no detector here can judge."
+        if key == "tool_calls" or isinstance(value, str):
+            continue  # what the model writes is text, whatever it looks like
+        if any(is_embedded(text) for _, text in texts_in(value, keys=False)):
+            return "The answer holds a file, which no detector here can judge."
     return None
 
 

@@ -31,7 +31,7 @@ _KNOWN_KEYS = _TOKENS | {
     "tool_calls",
 }
 _TOKEN = re.compile(r"[\w.:/+-]{0,80}", re.ASCII)
-_EMBEDDED = re.compile(r"\s*data:", re.IGNORECASE)
+_EMBEDDED = re.compile(r"\s*data:(?:[\w.+-]+/[\w.+-]+)?(?:;[\w.+=-]+)*,", re.IGNORECASE)
 
 
 def texts_in(value: Any, place: str = "", *, keys: bool = True) -> Iterator[tuple[str, str]]:
@@ -63,7 +63,7 @@ def texts_in(value: Any, place: str = "", *, keys: bool = True) -> Iterator[tupl
 def is_embedded(text: str) -> bool:
     """Whether a string is no text but a file in the form of a URL.
 
-    >>> is_embedded("data:image/png;base64,AAAA"), is_embedded("database")
+    >>> is_embedded("data:image/png;base64,AAAA"), is_embedded("data: all, of them")
     (True, False)
     """
     return _EMBEDDED.match(text) is not None
