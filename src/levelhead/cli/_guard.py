@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from levelhead.cli import (
+    _guard_audit,
     _guard_detection,
     _guard_detoxifier,
     _guard_eval,
@@ -37,6 +38,7 @@ class MethodName(StrEnum):
 
 
 app.add_typer(_guard_synthesis.app, name="synthesise")
+app.add_typer(_guard_audit.app, name="audit")
 app.command("train-detector")(_guard_training.train_detector)
 
 

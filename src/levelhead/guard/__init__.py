@@ -48,6 +48,11 @@ from levelhead.guard.evaluation._labelled_sets import LabelledSet, read_labelled
 from levelhead.guard.evaluation._request import Request
 from levelhead.guard.evaluation._rows import ARM_NAMES, REFUSAL_WORDS, Arm, ArmRow, HarmRow
 from levelhead.guard.evaluation._suites import REQUEST_SETS, read_suites
+from levelhead.guard.gateway._audit import AuditError, AuditLog
+from levelhead.guard.gateway._audit_entry import AuditEntry
+from levelhead.guard.gateway._audit_export import MarksReport, export_marks
+from levelhead.guard.gateway._audit_settings import AuditSettings
+from levelhead.guard.gateway._audit_verify import Verification, verify_audit_log
 from levelhead.guard.gateway._media import MediaGate
 from levelhead.guard.gateway._media_policy import MediaPolicy
 from levelhead.guard.gateway._picture import Picture, SeenText
@@ -96,6 +101,10 @@ __all__ = [
     "Action",
     "Arm",
     "ArmRow",
+    "AuditEntry",
+    "AuditError",
+    "AuditLog",
+    "AuditSettings",
     "BadLine",
     "CalibratedDetector",
     "Calibration",
@@ -127,6 +136,7 @@ __all__ = [
     "LabelledScores",
     "LabelledSet",
     "LexicalDetector",
+    "MarksReport",
     "MediaGate",
     "MediaPolicy",
     "MediaRefused",
@@ -156,6 +166,7 @@ __all__ = [
     "TextFormat",
     "TrainingData",
     "TrainingReport",
+    "Verification",
     "calibrate",
     "calibrate_on_file",
     "curve_csv",
@@ -163,6 +174,7 @@ __all__ = [
     "draw_text",
     "evaluate_detectors",
     "evaluate_guard",
+    "export_marks",
     "export_pairs",
     "formatted",
     "gather_rewrites",
@@ -197,5 +209,6 @@ __all__ = [
     "train_encoder",
     "train_llm",
     "usual_tuning",
+    "verify_audit_log",
     "write_pairs",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -63,5 +62,4 @@ def write_log(folder: Path, entries: Sequence[AuditEntry], **settings: object) -
     log = AuditLog(AuditSettings.model_validate({"folder": folder, **settings}))
     for one in entries:
         log.append(one)
-    asyncio.run(log.flush())
     log.close()

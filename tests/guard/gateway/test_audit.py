@@ -20,7 +20,7 @@ from levelhead.guard.gateway._audit import AuditError, AuditLog
 from levelhead.guard.gateway._audit_chain import log_files, reading
 from levelhead.guard.gateway._audit_reading import Filter
 from levelhead.guard.gateway._audit_settings import AuditSettings
-from levelhead.guard.gateway._audit_verify import verify_log
+from levelhead.guard.gateway._audit_verify import verify_audit_log
 from tests.guard.gateway.decisions import NOON, entry, write_log
 
 pytestmark = pytest.mark.timeout(60)
@@ -114,13 +114,13 @@ def test_texts_that_no_encoding_knows_are_kept_as_they_are(tmp_path: Path) -> No
     log = AuditLog(settings(tmp_path))
     assert [one.entry for one in log.reader.page(Filter())] == [kept]
     log.close()
-    assert verify_log(tmp_path).broken is None
+    assert verify_audit_log(tmp_path).broken is None
 
 
 def test_a_log_goes_on_where_an_earlier_process_ended(tmp_path: Path) -> None:
     write_log(tmp_path, [entry(1), entry(2)])
     write_log(tmp_path, [entry(3)])
-    found = verify_log(tmp_path)
+    found = verify_audit_log(tmp_path)
     assert (found.last, found.broken, found.files) == (3, None, 1)
 
 
@@ -142,7 +142,7 @@ def test_the_order_of_rows_survives_a_clock_that_jumps(tmp_path: Path) -> None:
     found = log.reader.page(Filter())
     log.close()
     assert [one.entry.time for one in reversed(found)] == times
-    assert verify_log(tmp_path).broken is None
+    assert verify_audit_log(tmp_path).broken is None
     assert len(log_files(tmp_path)) <= len(times) + 1
 
 
@@ -165,7 +165,7 @@ def test_a_full_disk_is_served_on_and_what_was_lost_is_counted_in_the_log(
     log.append(entry(99))
     asyncio.run(log.flush())
     log.close()
-    after = verify_log(tmp_path)
+    after = verify_audit_log(tmp_path)
     assert (after.broken, after.lost) == (None, full.lost)
     gaps = [place for place, body in enumerate(bodies(tmp_path)) if body["kind"] == "gap"]
     assert gaps[-1] == after.last - 2, "the gap stands before what was recorded after it"
@@ -187,7 +187,7 @@ def test_with_the_policy_to_refuse_a_full_disk_refuses_and_heals(tmp_path: Path,
     asyncio.run(log.flush())
     log.close()
     assert log.status().lost == 0
-    assert verify_log(tmp_path).broken is None
+    assert verify_audit_log(tmp_path).broken is None
 
 
 def test_closing_on_a_full_disk_ends_in_time_and_counts_what_is_lost(tmp_path: Path, disk: Disk) -> None:
@@ -198,7 +198,7 @@ def test_closing_on_a_full_disk_ends_in_time_and_counts_what_is_lost(tmp_path: P
     log.close()
     assert time.monotonic() - began < 5
     assert log.status().lost == 1
-    assert verify_log(tmp_path).broken is None
+    assert verify_audit_log(tmp_path).broken is None
 
 
 def test_rows_wait_while_another_program_locks_the_database(
@@ -217,7 +217,7 @@ def test_rows_wait_while_another_program_locks_the_database(
     wait_until(lambda: log.status().waiting == 0)
     log.close()
     assert log.status().lost == 0
-    assert verify_log(tmp_path).last == 10
+    assert verify_audit_log(tmp_path).last == 10
 
 
 def test_a_folder_that_cannot_be_made_stops_the_start_only_with_the_policy_to_refuse(tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_a_folder_that_cannot_be_made_stops_the_start_only_with_the_policy_to_re
     (tmp_path / "file").unlink()
     wait_until(lambda: log.status().failure is None)
     log.close()
-    assert verify_log(folder).last == 1
+    assert verify_audit_log(folder).last == 1
 
 
 def test_a_damaged_file_is_no_crash_and_is_told(tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_a_damaged_file_is_no_crash_and_is_told(tmp_path: Path) -> None:
     asyncio.run(log.flush())
     assert "not a database" in (log.status().failure or "")
     log.close()
-    broken = verify_log(tmp_path).broken
+    broken = verify_audit_log(tmp_path).broken
     assert broken is not None
     assert "cannot be read" in broken.why
 
@@ -263,7 +263,7 @@ def test_a_log_that_is_removed_while_it_is_written_goes_on_and_the_hole_is_found
     log.append(entry(2))
     asyncio.run(log.flush())
     log.close()
-    found = verify_log(folder)
+    found = verify_audit_log(folder)
     assert [path.name for path in log_files(folder)] == ["audit-000002.sqlite"]
     assert (found.first, found.last, found.broken) == (2, 2, None), (
         "row 1 is missed: the log begins with row 2"
@@ -285,7 +285,7 @@ def test_appending_from_many_threads_loses_and_doubles_nothing(tmp_path: Path) -
     log.close()
     ids = [str(body["request_id"]) for body in bodies(tmp_path)]
     assert sorted(ids) == sorted(f"request-{number}" for number in range(1_000))
-    assert verify_log(tmp_path).broken is None
+    assert verify_audit_log(tmp_path).broken is None
 
 
 def test_appending_never_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,7 +305,7 @@ def test_appending_never_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.
     assert log.status().waiting <= 101
     go_on.set()
     log.close()
-    found = verify_log(tmp_path)
+    found = verify_audit_log(tmp_path)
     assert found.lost == log.status().lost == 900
     assert len(bodies(tmp_path)) - sum(body["kind"] == "gap" for body in bodies(tmp_path)) == 100
 
@@ -323,7 +323,7 @@ def test_who_stops_waiting_for_a_flush_disturbs_nobody(tmp_path: Path) -> None:
 
     asyncio.run(impatient())
     log.close()
-    assert verify_log(tmp_path).last == 50
+    assert verify_audit_log(tmp_path).last == 50
 
 
 def test_a_queue_is_bounded_in_bytes_too(tmp_path: Path) -> None:
@@ -331,7 +331,7 @@ def test_a_queue_is_bounded_in_bytes_too(tmp_path: Path) -> None:
     log.append(entry(1, reason="x" * 20_000))
     log.append(entry(2))
     log.close()
-    assert verify_log(tmp_path).lost == 1
+    assert verify_audit_log(tmp_path).lost == 1
 
 
 def test_a_mark_needs_a_decision_with_a_verdict(tmp_path: Path) -> None:

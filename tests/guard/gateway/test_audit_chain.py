@@ -20,7 +20,7 @@ from levelhead.guard.gateway._audit_chain import GENESIS, Tip, file_name, log_fi
 from levelhead.guard.gateway._audit_file import AuditFile
 from levelhead.guard.gateway._audit_reading import AuditReader, Filter
 from levelhead.guard.gateway._audit_settings import AuditSettings
-from levelhead.guard.gateway._audit_verify import verify_log
+from levelhead.guard.gateway._audit_verify import verify_audit_log
 from tests.guard.gateway.decisions import NOON, entry, write_log
 
 pytestmark = pytest.mark.timeout(120)
@@ -66,7 +66,7 @@ def file_of(sequence: int) -> str:
 
 
 def test_a_log_in_several_files_holds_together(written: Path) -> None:
-    found = verify_log(written)
+    found = verify_audit_log(written)
     assert (found.broken, found.files, found.first, found.last) == (None, FILES, 1, ROWS)
     assert (found.contents, found.deleted_contents) == (ROWS, 0)
 
@@ -110,7 +110,7 @@ def test_any_edit_of_a_row_is_found_at_that_row(
         edited = text[:place] + ("0" if text[place] != "0" else "1") + text[place + 1 :]
     assert edited != text
     change(path, f"UPDATE rows SET {column} = ? WHERE sequence = ?", edited, sequence)
-    broken = verify_log(folder).broken
+    broken = verify_audit_log(folder).broken
     assert broken is not None
     assert (broken.file, broken.sequence) == (file_of(sequence), sequence)
 
@@ -123,7 +123,7 @@ def test_any_deletion_of_rows_is_found_at_the_first_of_them(
     folder = copy_of(written, tmp_path_factory)
     for sequence in doomed:
         assert change(folder / file_of(sequence), "DELETE FROM rows WHERE sequence = ?", sequence) == 1
-    broken = verify_log(folder).broken
+    broken = verify_audit_log(folder).broken
     assert broken is not None
     assert (broken.file, broken.sequence) == (file_of(min(doomed)), min(doomed))
 
@@ -146,7 +146,7 @@ def test_any_two_rows_that_change_places_are_found_at_the_first(
     for sequence, values in ((one, said[other]), (other, said[one])):
         sets = ", ".join(f"{column} = ?" for column in columns)
         change(folder / file_of(sequence), f"UPDATE rows SET {sets} WHERE sequence = ?", *values, sequence)
-    broken = verify_log(folder).broken
+    broken = verify_audit_log(folder).broken
     assert broken is not None
     assert broken.sequence == min(one, other)
 
@@ -223,7 +223,7 @@ def test_the_first_broken_place_is_named_when(
     folder = copy_of(written, tmp_path_factory)
     tamper, file, sequence = TAMPERINGS[name]
     tamper(folder)
-    broken = verify_log(folder).broken
+    broken = verify_audit_log(folder).broken
     assert broken is not None
     assert broken.file == file
     if "bytes" not in name:
@@ -232,11 +232,11 @@ def test_the_first_broken_place_is_named_when(
 
 def test_a_chain_that_was_computed_anew_is_found_by_a_hash_that_was_noted(tmp_path: Path) -> None:
     write_log(tmp_path / "true", [entry(number) for number in range(5)])
-    noted = verify_log(tmp_path / "true").hash
-    assert verify_log(tmp_path / "true", head=noted).broken is None
+    noted = verify_audit_log(tmp_path / "true").hash
+    assert verify_audit_log(tmp_path / "true", head=noted).broken is None
     write_log(tmp_path / "forged", [entry(number, model="another") for number in range(5)])
-    assert verify_log(tmp_path / "forged").broken is None
-    broken = verify_log(tmp_path / "forged", head=noted).broken
+    assert verify_audit_log(tmp_path / "forged").broken is None
+    broken = verify_audit_log(tmp_path / "forged", head=noted).broken
     assert broken is not None
     assert "noted" in broken.why
 
@@ -246,7 +246,7 @@ def test_texts_can_be_deleted_and_the_chain_still_holds(
 ) -> None:
     folder = copy_of(written, tmp_path_factory)
     change(folder / file_name(1), "DELETE FROM contents")
-    found = verify_log(folder)
+    found = verify_audit_log(folder)
     assert (found.broken, found.contents, found.deleted_contents) == (None, ROWS - 3, 3)
     assert AuditReader(folder).page(Filter())[-1].entry.contents is None
 
@@ -254,7 +254,7 @@ def test_texts_can_be_deleted_and_the_chain_still_holds(
 def test_the_oldest_files_may_go_and_the_rest_still_holds(tmp_path: Path) -> None:
     write_in_files(tmp_path, ROWS, rows_each=3, keep_files=2)
     assert [path.name for path in log_files(tmp_path)] == [file_name(3), file_name(4)]
-    found = verify_log(tmp_path)
+    found = verify_audit_log(tmp_path)
     assert (found.broken, found.first, found.last) == (None, 7, ROWS)
 
 
@@ -267,7 +267,7 @@ def test_a_file_that_grew_too_large_is_followed_by_the_next(tmp_path: Path) -> N
     sizes = [path.stat().st_size for path in log_files(tmp_path)]
     assert len(sizes) > 4
     assert max(sizes) < 2 * 2**16
-    assert (verify_log(tmp_path).broken, verify_log(tmp_path).last) == (None, 300)
+    assert (verify_audit_log(tmp_path).broken, verify_audit_log(tmp_path).last) == (None, 300)
 
 
 @pytest.mark.parametrize("moment", ["before the new file is whole", "before the old one hears of it"])
@@ -296,12 +296,12 @@ def test_a_kill_in_the_middle_of_a_rotation_leaves_a_log_that_holds(
         with pytest.raises(KilledError):
             writer.write((), NOON + 3 * 86_400)
     writer.close()
-    assert verify_log(tmp_path).broken is None
+    assert verify_audit_log(tmp_path).broken is None
     write_log(tmp_path, [entry(7)])
-    found = verify_log(tmp_path)
+    found = verify_audit_log(tmp_path)
     assert (found.broken, found.last) == (None, 7)
     (log_files(tmp_path)[-1]).unlink()
-    assert verify_log(tmp_path).broken is not None, "the old file knows by now that another one follows"
+    assert verify_audit_log(tmp_path).broken is not None, "the old file knows by now that another one follows"
 
 
 def test_a_log_is_checked_while_it_is_written(tmp_path: Path) -> None:
@@ -309,11 +309,11 @@ def test_a_log_is_checked_while_it_is_written(tmp_path: Path) -> None:
     for number in range(200):
         log.append(entry(number))
         if number % 20 == 0:
-            assert verify_log(tmp_path).broken is None
+            assert verify_audit_log(tmp_path).broken is None
     log.close()
 
 
 def test_a_folder_without_a_log_is_wrong_usage(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "none"):
         with pytest.raises(UsageError, match="no audit log"):
-            verify_log(folder)
+            verify_audit_log(folder)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from levelhead.guard.gateway._audit_reading import AuditReader, Filter
-from levelhead.guard.gateway._audit_verify import verify_log
+from levelhead.guard.gateway._audit_verify import verify_audit_log
 from tests.guard.gateway.decisions import entry, write_log
 
 pytestmark = pytest.mark.timeout(120)
@@ -54,11 +54,11 @@ def test_a_killed_process_loses_at_most_what_was_not_flushed_and_the_log_verifie
     said += child.stdout.read()
     child.wait()
     flushed = int([line for line in said.split("\n") if line][-1])
-    found = verify_log(tmp_path)
+    found = verify_audit_log(tmp_path)
     assert found.broken is None
     assert flushed <= found.last <= flushed + 7
     write_log(tmp_path, [entry(0)])
-    after = verify_log(tmp_path)
+    after = verify_audit_log(tmp_path)
     assert (after.broken, after.last) == (None, found.last + 1)
     ids = [one.entry.request_id for one in AuditReader(tmp_path).page(Filter(), limit=10**6)]
     assert ids == ["request-0", *(f"request-{number}" for number in range(found.last, 0, -1))]

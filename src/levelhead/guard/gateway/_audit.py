@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 
 from levelhead.errors import LevelheadError, UsageError
-from levelhead.guard.gateway._audit_entry import JUDGED, AuditEntry, Mark
+from levelhead.guard.gateway._audit_entry import AuditEntry, Mark
 from levelhead.guard.gateway._audit_queue import AuditQueue, AuditStatus
 from levelhead.guard.gateway._audit_reading import AuditReader
 from levelhead.guard.gateway._audit_rows import decision_row, mark_row
@@ -113,10 +113,8 @@ class AuditLog:
         found = await asyncio.to_thread(self.reader.get, target)
         if found is None:
             raise UsageError(f"The audit log holds no decision {target}.")
-        if found.entry.action not in JUDGED:
-            raise UsageError(f"Decision {target} rests on no verdict that could be right or wrong.")
         try:
-            mark = Mark(target, right, note, self._clock())
+            mark = Mark(target, found.entry.action, right, note, self._clock())
         except ValueError as error:
             raise UsageError(str(error)) from error
         if not self._queue.put(mark_row(mark)):
@@ -133,7 +131,7 @@ class AuditLog:
 
     @property
     def head(self) -> tuple[int, str] | None:
-        """Sequence and hash of the last row written. Note it elsewhere: `verify_log` can look for it."""
+        """Sequence and hash of the last row written. Note it elsewhere: `verify_audit_log` looks for it."""
         tip = self._writer.tip
         return None if tip is None else (tip.last, tip.hash)
 

@@ -171,20 +171,24 @@ class Mark:
 
     Attributes:
         target: Sequence of the decision in the log.
+        action: What had been decided.
         right: Whether the guard judged the original rightly; None takes an earlier mark back.
         note: Why, in the person's words.
         time: When, in seconds since 1970.
 
     Raises:
-        ValueError: If the note is too long.
+        ValueError: If the decision rests on no verdict, or the note is too long.
     """
 
     target: int
+    action: Action
     right: bool | None
     note: str
     time: float
 
     def __post_init__(self) -> None:
+        if self.action not in JUDGED:
+            raise ValueError(f"Decision {self.target} rests on no verdict that could be right or wrong.")
         if len(self.note) > MAX_NOTE_CHARACTERS:
             raise ValueError(f"A note has at most {MAX_NOTE_CHARACTERS:,} characters.")
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from levelhead.errors import UsageError
-from levelhead.guard._pair import Pair, write_pairs
 from levelhead.guard.gateway._audit_chain import log_files
-from levelhead.guard.gateway._audit_entry import INTERVENED
+from levelhead.guard.gateway._audit_entry import INTERVENED, JSONObject
 from levelhead.guard.gateway._audit_reading import AuditReader, Recorded
+from levelhead.running import json_text, write_whole
 
 SOURCE = "gateway"
 
@@ -30,34 +30,35 @@ class MarksReport:
     without_texts: int
 
 
-def marked_pair(one: Recorded) -> Pair | None:
-    """The labelled pair that a mark makes of a decision; None if the texts were not kept or nobody marked it.
+def marked_lines(reader: AuditReader) -> Iterator[JSONObject]:
+    """The lines of PAIRS.jsonl that people's marks make, the newest first.
 
     The label is of the original: it is harmful if the guard intervened rightly or let it pass wrongly. A text
-    on its way to the model is the `answer` of its pair too, with `stage` set to `input`.
+    on its way to the model is the `answer` of its line too, with `stage` set to `input`.
+
+    Args:
+        reader: Of a log whose texts were kept; decisions without them give no line.
+
+    Raises:
+        UsageError: If nothing is marked, or no texts were kept of what is.
+        UnreadableAuditError: If a file of the log cannot be read; also while the lines are taken.
     """
-    contents, mark = one.entry.contents, one.mark
-    if contents is None or mark is None or mark.right is None:
-        return None
-    metadata = {
-        "stage": one.entry.stage,
-        "action": one.entry.action,
-        "marked": "right" if mark.right else "wrong",
-        "source": SOURCE,
-        "category": one.entry.category,
-        "note": mark.note or None,
-    }
-    return Pair(
-        id=f"{one.entry.request_id}-{one.sequence}",
-        answer=contents.original,
-        question=contents.question,
-        label=(one.entry.action in INTERVENED) == mark.right,
-        metadata={name: value for name, value in metadata.items() if value is not None},
-    )
+    marked = len(reader.marks())
+    if not marked:
+        raise UsageError(
+            "No decision is marked. Mark some as right or wrong on the gateway's page /ui first."
+        )
+    if next(_lines(reader), None) is None:
+        raise UsageError(
+            f"None of the {marked:,} marked decisions can be exported: the log holds their hashes, not "
+            "texts. Set audit.content to true in the gateway's configuration; it holds for "
+            "decisions from then on."
+        )
+    return _lines(reader)
 
 
 def export_marks(folder: Path, out: Path) -> MarksReport:
-    """Write the marked decisions of an audit log whose texts were kept, the newest first.
+    """Write the marked decisions of an audit log whose texts were kept.
 
     Args:
         folder: Where the log lies. It may be in use.
@@ -76,35 +77,35 @@ def export_marks(folder: Path, out: Path) -> MarksReport:
             f"There is no audit log in {folder}. Give the folder that holds audit-000001.sqlite."
         )
     reader = AuditReader(folder)
-    marked = len(reader.marks())
-    if not marked:
-        raise UsageError(
-            f"No decision in {folder} is marked. Mark some as right or wrong on the gateway's page /ui first."
-        )
-    if next(_pairs(reader), None) is None:
-        raise UsageError(
-            f"None of the {marked:,} marked decisions in {folder} can be exported: the log keeps hashes, not "
-            "texts. Set audit.content to true in the gateway's configuration; it holds for decisions made "
-            "from then on."
-        )
-    counted = _Counted()
-    write_pairs(out, counted.all(_pairs(reader)))
-    return MarksReport(counted.pairs, counted.harmful, max(0, marked - counted.pairs))
+    labels: list[bool] = []
+
+    def written() -> Iterator[str]:
+        for line in marked_lines(reader):
+            labels.append(line["label"] is True)
+            yield f"{json_text(line)}\n"
+
+    write_whole(out, written())
+    return MarksReport(len(labels), sum(labels), max(0, len(reader.marks()) - len(labels)))
 
 
-def _pairs(reader: AuditReader) -> Iterator[Pair]:
-    return (pair for one in reader.marked() if (pair := marked_pair(one)) is not None)
+def _lines(reader: AuditReader) -> Iterator[JSONObject]:
+    return (line for one in reader.marked() if (line := _line(one)) is not None)
 
 
-@dataclass(slots=True)
-class _Counted:
-    """Counts pairs as they pass: there may be too many to hold."""
-
-    pairs: int = 0
-    harmful: int = 0
-
-    def all(self, pairs: Iterator[Pair]) -> Iterator[Pair]:
-        for pair in pairs:
-            self.pairs += 1
-            self.harmful += pair.label is True
-            yield pair
+def _line(one: Recorded) -> JSONObject | None:
+    contents, mark = one.entry.contents, one.mark
+    if contents is None or mark is None:
+        return None
+    fields: JSONObject = {
+        "id": f"{one.entry.request_id}-{one.sequence}",
+        "question": contents.question,
+        "answer": contents.original,
+        "label": (one.entry.action in INTERVENED) == mark.right,
+        "category": one.entry.category,
+        "source": SOURCE,
+        "stage": one.entry.stage,
+        "action": one.entry.action,
+        "marked": "right" if mark.right else "wrong",
+        "note": mark.note or None,
+    }
+    return {name: value for name, value in fields.items() if value is not None}

@@ -23,7 +23,7 @@ _CHUNK = 500
 
 
 class UnreadableAuditError(LevelheadError):
-    """A file of the audit log cannot be read. `verify_log` says what is wrong with it."""
+    """A file of the audit log cannot be read. `verify_audit_log` says what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,17 +135,16 @@ class AuditReader:
             query = "SELECT body FROM rows WHERE target IS NOT NULL ORDER BY sequence DESC"
             for (body,) in connection.execute(query):
                 said = json.loads(body)
-                mark = Mark(said["target"], said["right"], said["note"], said["time"])
-                latest.setdefault(mark.target, mark)
+                del said["kind"]
+                latest.setdefault(said["target"], Mark(**said))
         return {target: mark for target, mark in latest.items() if mark.right is not None}
 
     def feedback(self) -> Feedback:
         """How often the marks call the guard right and wrong, by what it decided."""
         right: Counter[str] = Counter()
         wrong: Counter[str] = Counter()
-        for one in self.marked():
-            if one.mark is not None:
-                (right if one.mark.right else wrong)[one.entry.action] += 1
+        for mark in self.marks().values():
+            (right if mark.right else wrong)[mark.action] += 1
         return Feedback(dict(right), dict(wrong))
 
     def marked(self) -> Iterator[Recorded]:

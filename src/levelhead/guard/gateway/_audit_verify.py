@@ -66,7 +66,7 @@ class Verification:
     broken: Break | None
 
 
-def verify_log(folder: Path, *, head: str | None = None) -> Verification:
+def verify_audit_log(folder: Path, *, head: str | None = None) -> Verification:
     """Check every row of the log, the texts that are kept, and that no file is missing in between.
 
     What the files alone cannot show: that all of them were computed anew, or that an old copy was put back.
