@@ -201,3 +201,16 @@ def test_a_page_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "report.html").mkdir()
     with pytest.raises(RunFolderError, match="cannot be written"):
         render(tmp_path)
+
+
+def test_the_page_names_the_prompt_variant_and_a_card_shows_the_description(tmp_path: Path) -> None:
+    def describe(rows: list[Row]) -> None:
+        rows[1]["caption"] = "A word on a wall."
+
+    write_run(tmp_path, questions=2, change=describe)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    (tmp_path / "summary.json").write_text(json.dumps(summary | {"variant": "caption-first"}))
+    page = render(tmp_path).read_text(encoding="utf-8")
+    assert "caption-first (describe the picture first, answer in a second ask)" in page
+    captions = [row["caption"] for row in data_of(page)["rows"] if "caption" in row]
+    assert captions == ["A word on a wall."]

@@ -130,6 +130,7 @@ def _card(row: IllusionRow, position: int, pictures: Thumbnails, *, flipped: boo
             "pictureProblem": pictures.problems.get(row.image) if row.image else None,
             "reply": row.reply,
             "seen": row.seen,
+            "caption": row.caption,
             "logProbGold": row.log_prob_gold,
             "logProbPictured": row.log_prob_pictured,
             "confidenceShift": row.confidence_shift,

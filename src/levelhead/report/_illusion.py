@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from levelhead.illusion import VARIANTS
 from levelhead.records import Verdict
 from levelhead.report._figures import Figure
 from levelhead.report._gallery import Gallery, gallery
@@ -75,6 +76,7 @@ class IllusionView:
     tallies: tuple[Tally, ...]
     gallery: Gallery
     rule_disagreement: Figure
+    variant: str
     is_paper_mode: bool
     has_paper_rule: bool
     verdict_names: tuple[tuple[str, str], ...]
@@ -103,6 +105,7 @@ def illusion_view(run: Run) -> IllusionView | None:
         tallies=_tallies(rows),
         gallery=gallery(rows, run.path),
         rule_disagreement=Figure.read(numbers, "rule_disagreement"),
+        variant=_variant(run.summary),
         is_paper_mode=is_paper_mode,
         # In paper mode both columns would show the same rule.
         has_paper_rule=not is_paper_mode
@@ -110,6 +113,12 @@ def illusion_view(run: Run) -> IllusionView | None:
         verdict_names=tuple((verdict.value, name) for verdict, name in VERDICT_NAMES.items()),
         condition_names=tuple(CONDITION_NAMES.items()),
     )
+
+
+def _variant(summary: Mapping[str, Any]) -> str:
+    """How the questions were put: the name of the prompt variant, and what it does if it is known here."""
+    name = str(summary.get("variant", "paper"))
+    return f"{name} ({VARIANTS[name].meaning})" if name in VARIANTS else name
 
 
 def _fates(numbers: Mapping[str, Any]) -> tuple[Segment, ...]:

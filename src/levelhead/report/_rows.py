@@ -46,6 +46,7 @@ class IllusionRow(BaseModel):
     pictured: str | None = None
     image: str | None = None
     seen: str | None = None
+    caption: str | None = None
     log_prob_gold: FiniteFloat | None = None
     log_prob_pictured: FiniteFloat | None = None
     confidence_shift: FiniteFloat | None = None

@@ -34,7 +34,7 @@
   const haystacks = rows.map((row) => {
     const question = questions[row.question];
     const without = question.without ? question.without.reply : "";
-    return [question.text, question.gold, row.pictured, row.reply, without, row.seen].join("\n").toLowerCase();
+    return [question.text, question.gold, row.pictured, row.reply, without, row.seen, row.caption].join("\n").toLowerCase();
   });
 
   let state = { ...DEFAULTS };
@@ -143,6 +143,7 @@
     const label = row.condition === "none" ? "Without picture" : "With this picture";
     body.append(answer(label, row.verdict, row.reply, row.error, question.gold, wrong));
     const fine = make("dl", "card-fine");
+    if (row.caption !== undefined) fact(fine, "It described", row.caption.trim() || "(nothing)");
     if (row.seen !== undefined) fact(fine, "The eyes read", row.seen.trim() || "(nothing)");
     logProbs(fine, row);
     if (fine.children.length) body.append(fine);
