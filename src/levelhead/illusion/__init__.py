@@ -1,6 +1,7 @@
 """CorrelationQA: how often a related but wrong picture makes a model name what it sees, not what it knows."""
 
 from levelhead.illusion._build import KINDS, PICTURES_PER_QUESTION, BuildReport, build
+from levelhead.illusion._compare import compare_illusion
 from levelhead.illusion._lint import Problem, lint
 from levelhead.illusion._numbers import JudgedRow, illusion_numbers
 from levelhead.illusion._questions import Question, load_questions, select
@@ -8,7 +9,8 @@ from levelhead.illusion._recheck import Recheck, bank_recheck
 from levelhead.illusion._run import Mode, run
 from levelhead.illusion._set import Row, judge_example, read_set, to_examples
 from levelhead.illusion._variants import VARIANTS, Variant
-from levelhead.illusion.pictures._typographic import picture_seed, typographic
+from levelhead.illusion.pictures._kind import picture_seed
+from levelhead.illusion.pictures._typographic import typographic
 
 __all__ = [
     "KINDS",
@@ -24,6 +26,7 @@ __all__ = [
     "Variant",
     "bank_recheck",
     "build",
+    "compare_illusion",
     "illusion_numbers",
     "judge_example",
     "lint",

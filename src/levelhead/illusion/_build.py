@@ -19,7 +19,8 @@ from PIL import Image
 from levelhead.errors import RunFolderError, UsageError
 from levelhead.illusion._questions import SPURIOUS_ANSWERS, Question
 from levelhead.illusion._set import METADATA, Row
-from levelhead.illusion.pictures._typographic import encode, picture_seed, typographic
+from levelhead.illusion.pictures._kind import encode, picture_seed
+from levelhead.illusion.pictures._typographic import typographic
 
 KINDS: dict[str, Callable[[str, int], Image.Image]] = {"typographic": typographic}
 """How a picture is made from (text, seed), by the name of its kind."""

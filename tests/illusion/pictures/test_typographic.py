@@ -11,8 +11,10 @@ from PIL import Image, ImageChops
 from levelhead.answers import mentions
 from levelhead.errors import UsageError
 from levelhead.illusion import load_questions, picture_seed, typographic
-from levelhead.illusion.pictures import _typographic
-from levelhead.illusion.pictures._typographic import BACKGROUNDS, MIN_CONTRAST, contrast, encode, style
+from levelhead.illusion.pictures import _lettering
+from levelhead.illusion.pictures._colors import MIN_CONTRAST, contrast
+from levelhead.illusion.pictures._kind import encode
+from levelhead.illusion.pictures._typographic import BACKGROUNDS, style
 
 SEEDS = st.integers(min_value=0, max_value=2**48 - 1)
 LONG = "Wolfgang Amadeus Mozarti"
@@ -20,7 +22,7 @@ LONG = "Wolfgang Amadeus Mozarti"
 
 def test_one_seed_gives_the_same_bytes_and_another_seed_others() -> None:
     first = encode(typographic("lion", 5))
-    _typographic._font.cache_clear()
+    _lettering.load_font.cache_clear()
     assert encode(typographic("lion", 5)) == first
     assert encode(typographic("lion", 6)) != first
     assert encode(typographic("tiger", 5)) != first
@@ -79,11 +81,11 @@ def test_contrast_agrees_with_values_of_the_standard() -> None:
 
 
 def test_a_missing_font_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_typographic, "find_spec", lambda package: None)
-    _typographic._folder.cache_clear()
+    monkeypatch.setattr(_lettering, "find_spec", lambda package: None)
+    _lettering._folder.cache_clear()
     with pytest.raises(UsageError, match="font_lato"):
-        _typographic._folder("font_lato")
-    _typographic._folder.cache_clear()
+        _lettering._folder("font_lato")
+    _lettering._folder.cache_clear()
 
 
 @pytest.mark.slow
