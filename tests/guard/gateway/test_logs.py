@@ -100,7 +100,9 @@ def test_a_reader_that_stops_reading_holds_nobody_up_and_what_is_dropped_is_coun
         assert time.monotonic() - began < 5
         assert 4_898 <= handler.dropped <= 4_900
         stream.go_on.set()
-    assert len(lines(stream)) >= 100
+    found = lines(stream)
+    assert len(found) >= 100
+    assert {"level": "warning", "lines_dropped": handler.dropped} in found
 
 
 def test_a_reader_that_is_gone_is_no_crash() -> None:

@@ -123,9 +123,13 @@ class LineHandler(logging.Handler):
         super().close()
 
     def _write(self) -> None:
+        told = 0
         while (line := self._lines.get()) is not None:
             try:
                 self._stream.write(f"{line}\n")
+                if (dropped := self.dropped) > told:
+                    self._stream.write(f"{json.dumps({'level': 'warning', 'lines_dropped': dropped})}\n")
+                    told = dropped
                 if self._lines.empty():
                     self._stream.flush()
             except (OSError, ValueError):  # the reader is gone, or the stream is closed
