@@ -157,8 +157,7 @@ class Gate:
 
     async def _refuse(self, reply: Reply, error: RequestError, request_id: str, receive: Receive) -> None:
         if reply.status is not None:
-            # Nothing orderly can be said any more: the server closes the connection.
-            raise error
+            return  # nothing orderly can be said any more: the server closes the connection
         unread = error.status in (401, 408, 413, 415, 429, 503)
         await send_error(reply, error, request_id, drain=(lambda: _drained(receive)) if unread else None)
 

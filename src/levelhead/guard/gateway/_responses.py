@@ -58,14 +58,17 @@ async def send_events(
         seconds: Longest time in which a client takes nothing.
 
     Raises:
-        TimeoutError: If the client takes nothing for so long.
+        RequestError: If the client takes nothing for so long. It will not read this either.
     """
     await reply.start(
         200, "text/event-stream", {"cache-control": "no-cache", "x-accel-buffering": "no", **headers}
     )
     async for data in events:
-        async with asyncio.timeout(seconds):
-            await reply.body(data, more=True)
+        try:
+            async with asyncio.timeout(seconds):
+                await reply.body(data, more=True)
+        except TimeoutError as error:
+            raise RequestError(408, "client_timeout", f"Nothing was taken for {seconds:g} s.") from error
     await reply.body(b"")
 
 

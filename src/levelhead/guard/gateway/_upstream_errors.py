@@ -108,8 +108,9 @@ def _told(body: bytes) -> tuple[str | None, str]:
         return None, ""
     inner = fields.get("error")
     error = inner if isinstance(inner, dict) else fields
-    code, words = error.get("code") or error.get("type"), error.get("message")
+    codes = [one for one in (error.get("code"), error.get("type")) if isinstance(one, str)]
+    words = error.get("message")
     return (
-        code if isinstance(code, str) and _TOKEN.fullmatch(code) else None,
+        next((code for code in codes if _TOKEN.fullmatch(code)), None),
         without_secrets(words) if isinstance(words, str) else "",
     )
