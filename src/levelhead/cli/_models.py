@@ -21,6 +21,7 @@ _FORMS = (
     ("hf:BASE+ADAPTER", "with a low-rank adapter; BASE may be embedded", ("torch", "transformers")),
     ("openai:MODEL@http://HOST/v1", "any OpenAI-compatible server; key in OPENAI_API_KEY", ("openai",)),
     ("NAME+ocr", "eyes that read text, for a text-only model", ("rapidocr", "onnxruntime")),
+    ("NAME+contrast=ALPHA,BETA", "a local one that sees, against a blank picture", ("torch", "transformers")),
 )
 
 

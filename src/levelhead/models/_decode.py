@@ -57,7 +57,11 @@ class Decoder:
         self._prefix: tuple[tuple[int, ...], Any] | None = None
 
     def decode(
-        self, rows: Sequence[list[int]], sampling: Sampling, stops: Callable[[list[int]], bool]
+        self,
+        rows: Sequence[list[int]],
+        sampling: Sampling,
+        stops: Callable[[list[int]], bool],
+        reshape: Callable[[torch.Tensor], torch.Tensor] | None = None,
     ) -> list[list[Emitted]]:
         """Continue each row.
 
@@ -65,6 +69,8 @@ class Decoder:
             rows: B rows of token ids.
             sampling: How tokens are drawn; `sampling.stop` is left to `stops`.
             stops: Asked with the tokens emitted so far whether the row is done; called after every token.
+            reshape: Changes the logits (living rows, V) of a step before a token is chosen from them. It may
+                look at all rows, and then has to see to it that they end together.
 
         Returns:
             For each row its `sampling.n` continuations.
@@ -80,7 +86,8 @@ class Decoder:
             choose = _chooser(rows, sampling)
             alive = list(range(len(emitted)))
             for step in range(sampling.max_new_tokens):
-                tokens, log_probs = choose(logits[:, -1].float(), alive, step)
+                last = logits[:, -1].float()  # (B, V)
+                tokens, log_probs = choose(last if reshape is None else reshape(last), alive, step)
                 going = self._take(tokens, log_probs, alive, emitted, stops)
                 if not going or step + 1 == sampling.max_new_tokens:
                     break

@@ -7,6 +7,8 @@ hf:BASE+ADAPTER                   one with the folder of a low-rank adapter merg
                                   weights
 openai:MODEL@http://HOST/v1       any OpenAI-compatible server; the key comes from OPENAI_API_KEY
 NAME+ocr                          eyes that read text, for a model that has none
+NAME+contrast=ALPHA,BETA          a local model that sees, whose pictures are set against blank ones while it
+                                  decodes; ALPHA and BETA may be left out
 """
 
 from __future__ import annotations
@@ -23,9 +25,10 @@ if TYPE_CHECKING:
 DType = Literal["auto", "float32", "bfloat16"]
 
 ADAPTER_CONFIG = "adapter_config.json"
+_CONTRAST = "+contrast"
 _KNOWN = (
     "embedded, hf:<folder or hub id>, hf:<base>+<adapter folder>, openai:<model>@<base url>, or one of these "
-    "with +ocr appended"
+    "with +ocr appended, and after a local one that sees +contrast"
 )
 
 
@@ -41,7 +44,7 @@ def load_model(
 
     Args:
         name: `embedded`, `hf:<folder or hub id>`, `openai:<model>@<base url>`; `+ocr` after any text-only
-            one.
+            one, `+contrast` after any local one that sees.
         dtype: Precision of a local model; `auto` is bfloat16 where the processor computes in it, else
             float32.
         exact: Local models: float32 and one prompt at a time, so that no answer depends on its neighbours.
@@ -53,6 +56,12 @@ def load_model(
         MissingExtraError: If the needed extra is not installed.
         ModelError: If the model cannot be loaded or the server does not answer.
     """
+    if (place := name.rfind(_CONTRAST)) > 0 and name[place + len(_CONTRAST) :][:1] in ("", "="):
+        from levelhead.models._contrast import Contrast, ContrastModel
+
+        contrast = Contrast.parse(name[place + len(_CONTRAST) :].removeprefix("="))
+        seeing = load_model(name[:place], dtype=dtype, exact=exact, threads=threads, concurrency=concurrency)
+        return ContrastModel(seeing, contrast)
     if name.endswith("+ocr"):
         from levelhead.models._ocr import OCRModel
 

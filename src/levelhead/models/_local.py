@@ -25,6 +25,7 @@ class LocalModel(Model):
     """
 
     can_score = True
+    can_contrast = True
 
     def __init__(
         self,

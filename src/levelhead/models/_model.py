@@ -1,8 +1,8 @@
-"""The contract of every backend: two abilities, each batch-first.
+"""The contract of every backend: to answer and, where it can, to score and to contrast; all batch-first.
 
 This module knows nothing about torch, servers or files. A backend implements `iter_generate` and, where it
-can, `iter_score`; the list forms come for free. Results are yielded a finished batch at a time, in any order
-of batches, so that a caller can save each batch before the next one starts.
+can, `iter_score` and `iter_contrast`; the list forms come for free. Results are yielded a finished batch at a
+time, in any order of batches, so that a caller can save each batch before the next one starts.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import TracebackType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from levelhead.errors import UsageError
 from levelhead.records import JSONValue, Prompt, Reply, Score
+
+if TYPE_CHECKING:
+    from levelhead.models._contrast import Contrast
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class Sampling:
         n: Replies per prompt, drawn from one prefill where the backend can.
         seed: Seed of the sampling; without effect on greedy decoding.
         stop: A reply ends before the first of these strings.
+        json_schema: JSON Schema, as JSON text, that the reply should fit. Servers that know `response_format`
+            are held to it; local models and other servers write freely, so the caller checks what it gets.
 
     Raises:
         UsageError: If a value is out of range.
@@ -39,6 +44,7 @@ class Sampling:
     n: int = 1
     seed: int = 0
     stop: tuple[str, ...] = ()
+    json_schema: str | None = None
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:
@@ -58,7 +64,11 @@ class Sampling:
 
     def to_json(self) -> dict[str, object]:
         """The settings as plain data."""
-        return asdict(self)
+        settings = asdict(self)
+        if self.json_schema is None:
+            # Left out, so that replies which were stored before there were schemas keep their keys.
+            del settings["json_schema"]
+        return settings
 
 
 class Step(NamedTuple):
@@ -121,6 +131,29 @@ class Model(ABC):
         raise UsageError(
             f"The model {self.name} cannot score given answers: its server returns no log-probabilities of "
             "given text. Use a local model (hf:...) or a server that does, such as vLLM."
+        )
+
+    @property
+    def can_contrast(self) -> bool:
+        """Whether `iter_contrast` works: only where the logits of every step are at hand."""
+        return False
+
+    def iter_contrast(
+        self,
+        prompts: Sequence[Prompt],
+        blanks: Sequence[Prompt],
+        sampling: Sampling,
+        contrast: Contrast,
+    ) -> Iterator[list[tuple[int, list[Reply]]]]:
+        """Answer `prompts[i]` set against `blanks[i]`, the same prompt beside blank pictures.
+
+        Otherwise as `iter_generate`; the sampling is greedy. Called by `ContrastModel`, which sees to both.
+
+        Raises:
+            UsageError: If this backend cannot.
+        """
+        raise UsageError(
+            f"The model {self.name} cannot be contrasted with a blank picture. Use a local model that sees."
         )
 
     @property

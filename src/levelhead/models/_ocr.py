@@ -13,11 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from levelhead.errors import ImageError, MissingExtraError, UsageError
 from levelhead.models._model import Model, Sampling, Step, check_pairs
 from levelhead.records import Image, JSONValue, Prompt, Reply, Score, Turn
+
+if TYPE_CHECKING:
+    from levelhead.models._contrast import Contrast
 
 _LONGEST_SIDE = 320
 """Pictures are read at this size, in pixels. RapidOCR's own default enlarges every picture to 736 and takes
@@ -155,6 +158,31 @@ class OCRModel(Model):
             yield [(index, [Reply.failed(why)] * sampling.n) for index, why in failed.items()]
         sound = [index for index in range(len(prompts)) if index not in failed]
         for batch in self._model.iter_generate([texts[index] for index in sound], sampling):
+            yield [
+                (sound[place], [replace(reply, seen=seen[sound[place]]) for reply in replies])
+                for place, replies in batch
+            ]
+
+    @property
+    def can_contrast(self) -> bool:
+        """Whether the model behind can be contrasted."""
+        return self._model.can_contrast
+
+    def iter_contrast(
+        self,
+        prompts: Sequence[Prompt],
+        blanks: Sequence[Prompt],
+        sampling: Sampling,
+        contrast: Contrast,
+    ) -> Iterator[list[tuple[int, list[Reply]]]]:
+        texts, seen, failed = self._read_prompts(prompts)
+        blank_texts, _, unreadable = self._read_prompts(blanks)
+        if failed := unreadable | failed:
+            yield [(index, [Reply.failed(why)]) for index, why in failed.items()]
+        sound = [index for index in range(len(prompts)) if index not in failed]
+        for batch in self._model.iter_contrast(
+            [texts[index] for index in sound], [blank_texts[index] for index in sound], sampling, contrast
+        ):
             yield [
                 (sound[place], [replace(reply, seen=seen[sound[place]]) for reply in replies])
                 for place, replies in batch

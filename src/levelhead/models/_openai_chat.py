@@ -7,6 +7,7 @@ sent here.
 from __future__ import annotations
 
 import base64
+import json
 import logging
 import re
 from collections.abc import Iterator, Sequence
@@ -25,8 +26,10 @@ _REFUSING = re.compile(
     r"not support|unsupported|unrecogni[sz]ed|unknown|unexpected|not permitted|not allowed|use.{0,3}max_comp",
     re.I,
 )
-_OPTIONAL = ("logprobs", "top_logprobs", "seed", "top_k", "min_p", "n")
+_OPTIONAL = ("logprobs", "top_logprobs", "seed", "top_k", "min_p", "n", "response_format")
 """Parameters without which a reply is still what was asked for, or can be made so."""
+_ABOUT_SCHEMAS = re.compile(r"json.?schema|grammar|structured.?output|guided", re.I)
+"""What servers speak of that know `response_format` but not this schema."""
 
 
 @dataclass
@@ -57,6 +60,8 @@ class Dialect:
             names.append("top_p")
         if "max_tokens" in body and _names(said, "max_tokens") and _REFUSING.search(said):
             names.append("max_tokens")
+        if "response_format" in body and "response_format" not in names and _ABOUT_SCHEMAS.search(said):
+            names.append("response_format")
         if "logprobs" in names and "top_logprobs" in body:
             names.append("top_logprobs")
         for name in names:
@@ -112,6 +117,9 @@ def request(model: str, prompt: Prompt, sampling: Sampling) -> tuple[str, dict[s
         body["stop"] = list(sampling.stop)
     if prompt.raw:
         return "/completions", body | {"prompt": raw_text(prompt), "logprobs": 1}
+    if sampling.json_schema is not None:
+        schema = {"name": "reply", "strict": True, "schema": json.loads(sampling.json_schema)}
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
     # llama.cpp sends 20 alternatives of each token unless told a number.
     return "/chat/completions", body | {"messages": messages(prompt), "logprobs": True, "top_logprobs": 1}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from levelhead.models._batching import plan_batches
 from levelhead.models._checkpoint import (
@@ -17,6 +17,9 @@ from levelhead.models._decode import Decoder, Emitted
 from levelhead.models._local import BATCH_TOKENS, LocalModel
 from levelhead.models._model import Sampling, check_pairs, check_pictures
 from levelhead.records import Prompt, Reply, Score
+
+if TYPE_CHECKING:
+    from levelhead.models._contrast import Contrast
 
 _BATCH_ROWS = 128
 _LOGITS_COST = 4
@@ -59,6 +62,31 @@ class TextModel(LocalModel):
             yield [
                 (index, [self._reply(row, sampling) for row in samples])
                 for index, samples in zip(batch, emitted, strict=True)
+            ]
+
+    def iter_contrast(
+        self,
+        prompts: Sequence[Prompt],
+        blanks: Sequence[Prompt],
+        sampling: Sampling,
+        contrast: Contrast,
+    ) -> Iterator[list[tuple[int, list[Reply]]]]:
+        check_pictures(self, [*prompts, *blanks])
+        pairs = list(zip(self._prompt_rows(prompts), self._prompt_rows(blanks), strict=True))
+        sizes = [max(map(len, pair)) for pair in pairs]
+        room = sampling.max_new_tokens
+        fitting = [index for index, size in enumerate(sizes) if size + room <= self._context]
+        for index in sorted(set(range(len(pairs))) - set(fitting)):
+            yield [(index, [Reply.failed(self._too_long(sizes[index], room))])]
+        # A pair is two rows of a batch.
+        lengths = [2 * (sizes[index] + room) for index in fitting]
+        for places in plan_batches(lengths, max_tokens=BATCH_TOKENS, max_rows=max(1, self._batch_rows // 2)):
+            batch = [fitting[place] for place in places]
+            rows = [pairs[index][half] for half in (0, 1) for index in batch]
+            emitted = self._decoder.decode(rows, sampling, self._stops(sampling), contrast.apply_to_halves)
+            yield [
+                (index, [self._reply(row, sampling) for row in samples])
+                for index, samples in zip(batch, emitted[: len(batch)], strict=True)
             ]
 
     def iter_score(

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image as PILImage
 
+    from levelhead.models._contrast import Contrast
+
 _BATCH_ROWS = 8
 """Pictures are hundreds of tokens each; past this a CPU gains little and memory grows fast."""
 _TOKENS_OF_A_PICTURE = 576
@@ -73,6 +75,29 @@ class VisionModel(LocalModel):
             if batch.indices:
                 yield list(zip(batch.indices, self._generate(batch.inputs, sampling), strict=True))
 
+    def iter_contrast(
+        self,
+        prompts: Sequence[Prompt],
+        blanks: Sequence[Prompt],
+        sampling: Sampling,
+        contrast: Contrast,
+    ) -> Iterator[list[tuple[int, list[Reply]]]]:
+        both = [*prompts, *blanks]
+        texts, count, room = self._texts(both), len(prompts), sampling.max_new_tokens
+        # A pair is two rows of a batch.
+        lengths = [2 * length for length in self._lengths(prompts, texts[:count], room)]
+        rows = max(1, self._batch_rows // 2)
+        for places in plan_batches(lengths, max_tokens=BATCH_TOKENS, max_rows=rows):
+            batch = self._encode_rows([*places, *(count + place for place in places)], both, texts, room)
+            if batch.failed:
+                failed = {index % count: why for index, why in batch.failed}
+                yield [(index, [Reply.failed(why)]) for index, why in failed.items()]
+                places = [place for place in places if place not in failed]
+                batch = self._encode_rows([*places, *(count + place for place in places)], both, texts, room)
+            if places:
+                replies = self._generate(batch.inputs, sampling, contrast)
+                yield list(zip(places, replies[: len(places)], strict=True))
+
     def iter_score(
         self, prompts: Sequence[Prompt], continuations: Sequence[str]
     ) -> Iterator[list[tuple[int, Score]]]:
@@ -97,15 +122,19 @@ class VisionModel(LocalModel):
             rows: Most rows in a batch.
             room: Tokens kept free in the context for the answer.
         """
-        lengths = [
-            len(self._tokenizer(text)["input_ids"]) + _TOKENS_OF_A_PICTURE * len(prompt.images) + room
-            for text, prompt in zip(texts, prompts, strict=True)
-        ]
+        lengths = self._lengths(prompts, texts, room)
         for with_pictures in (True, False):
             group = [index for index, prompt in enumerate(prompts) if bool(prompt.images) == with_pictures]
             group_lengths = [lengths[index] for index in group]
             for places in plan_batches(group_lengths, max_tokens=BATCH_TOKENS, max_rows=rows):
                 yield self._encode_rows([group[place] for place in places], prompts, texts, room)
+
+    def _lengths(self, prompts: Sequence[Prompt], texts: Sequence[str], room: int) -> list[int]:
+        """Tokens of each row, as far as can be told before the processor runs."""
+        return [
+            len(self._tokenizer(text)["input_ids"]) + _TOKENS_OF_A_PICTURE * len(prompt.images) + room
+            for text, prompt in zip(texts, prompts, strict=True)
+        ]
 
     def _encode_rows(
         self, indices: list[int], prompts: Sequence[Prompt], texts: Sequence[str], room: int
@@ -185,7 +214,10 @@ class VisionModel(LocalModel):
         )
         return inputs.to(self._model.device, dtype=self._model.dtype)
 
-    def _generate(self, inputs: Any, sampling: Sampling) -> list[list[Reply]]:
+    def _generate(
+        self, inputs: Any, sampling: Sampling, contrast: Contrast | None = None
+    ) -> list[list[Reply]]:
+        """Answer an encoded batch; with a contrast, its second half are the blank twins of the first."""
         import torch
         from transformers import GenerationConfig
 
@@ -201,12 +233,15 @@ class VisionModel(LocalModel):
             eos_token_id=sorted(self._end_ids),
             pad_token_id=self._tokenizer.pad_token_id,
         )
+        processors = (
+            [] if contrast is None else [lambda ids, logits: contrast.apply_to_halves(logits.float())]
+        )
         with torch.inference_mode(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(_batch_seed(inputs["input_ids"], sampling.seed))
             output = self._model.generate(
                 **inputs,
                 generation_config=config,
-                logits_processor=[recorder.see_logits],
+                logits_processor=[*processors, recorder.see_logits],
                 stopping_criteria=[recorder.see_tokens],
             )  # (B * n, T)
         replies = [
