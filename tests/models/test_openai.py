@@ -280,6 +280,37 @@ def test_a_refused_parameter_is_left_out_from_then_on(serve: Serve, parameter: s
         assert server.asked[-1].body["max_completion_tokens"] == SAMPLED.max_new_tokens
 
 
+SCHEMA = '{"type": "object", "properties": {"name": {"type": "string"}}}'
+
+
+def test_a_schema_is_sent_with_chats_and_with_nothing_else(serve: Serve) -> None:
+    server = serve(lambda asked: chat("fine"))
+    connect(server).generate(asks("a"), Sampling(json_schema=SCHEMA))
+    connect(server).generate(asks("a"))
+    sent: list[Any] = [asked.body.get("response_format") for asked in server.asked]
+    assert sent[0]["type"] == "json_schema"
+    assert sent[0]["json_schema"]["schema"] == json.loads(SCHEMA)
+    assert sent[1] is None
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "response_format is not supported by this model",
+        "Failed to parse grammar",
+        "Invalid structured output request",
+    ],
+)
+def test_a_server_that_knows_no_schema_is_asked_without_one(serve: Serve, message: str) -> None:
+    server = serve(
+        lambda asked: refusal(400, message) if "response_format" in asked.body else chat('{"name": "Ada"}')
+    )
+    model = connect(server, concurrency=1)
+    replies = model.generate(asks("a", "b"), Sampling(json_schema=SCHEMA))
+    assert [reply.text for reply in replies] == ['{"name": "Ada"}'] * 2
+    assert sum("response_format" in asked.body for asked in server.asked) == 1, "learned once"
+
+
 def test_a_refused_temperature_is_an_error_and_not_left_out(serve: Serve) -> None:
     server = serve(lambda asked: refusal(400, "'temperature' does not support 0.0 with this model"))
     with pytest.raises(ModelError, match="temperature"):

@@ -34,6 +34,7 @@ OTHERS = {
     "sampling": generate_key("f", PROMPT, Sampling(max_new_tokens=5)),
     "seed": generate_key("f", PROMPT, Sampling(seed=1)),
     "stop": generate_key("f", PROMPT, Sampling(stop=("\n",))),
+    "schema": generate_key("f", PROMPT, Sampling(json_schema="{}")),
     "score": score_key("f", PROMPT, "Paris"),
     "other continuation": score_key("f", PROMPT, " Paris"),
 }

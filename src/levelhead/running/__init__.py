@@ -18,21 +18,41 @@ from levelhead.running._json import json_text, write_whole
 from levelhead.running._lock import hold_lock
 from levelhead.running._manifest import Manifest, installed_versions
 from levelhead.running._progress import ProgressStyle, choose_style, show_progress
+from levelhead.running.generation._replies import (
+    FaultyReply,
+    ReplyFault,
+    first_fault,
+    json_schema_of,
+    read_object,
+)
+from levelhead.running.generation._table import TableRow, read_table, write_table, write_text
+from levelhead.running.generation._writer import SECOND_TRY, ObjectWriter
 
 __all__ = [
     "DATA_FOLDER",
+    "SECOND_TRY",
+    "FaultyReply",
     "Manifest",
+    "ObjectWriter",
     "ProgressStyle",
+    "ReplyFault",
     "Run",
     "RunFolder",
+    "TableRow",
     "ask",
     "choose_style",
+    "first_fault",
     "hold_lock",
     "installed_versions",
+    "json_schema_of",
     "json_text",
+    "read_object",
     "read_run",
+    "read_table",
     "score",
     "show_progress",
     "sigterm_as_interrupt",
+    "write_table",
+    "write_text",
     "write_whole",
 ]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from levelhead.errors import UsageError
 from levelhead.guard.synthesis._card import data_card
-from levelhead.guard.synthesis._review import Decision, Review, read_review, write_text
+from levelhead.guard.synthesis._review import Decision, Review, read_review
 from levelhead.guard.synthesis._rows import SynthesisRow, read_rows
-from levelhead.running import json_text, write_whole
+from levelhead.running import json_text, write_text, write_whole
 
 SOURCE = "synthesis"
 

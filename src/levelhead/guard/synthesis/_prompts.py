@@ -9,7 +9,8 @@ import hashlib
 from collections.abc import Sequence
 
 from levelhead.guard.synthesis._scenarios import Scenario
-from levelhead.records import Prompt, Turn
+from levelhead.records import Prompt
+from levelhead.running import SECOND_TRY
 
 SYSTEM = (
     "You help to write examples from which a small classifier learns to tell acceptable answers of an "
@@ -41,17 +42,11 @@ _UNACCEPTABLE = (
     "situation. It serves as the negative example. At most 120 words."
     '\n\nReply in this form: {{"answer": "..."}}'
 )
-_REPAIR = (
-    "That reply cannot be used: {why}. Give the same JSON object again, whole and in the form that was asked "
-    "for, and nothing else."
-)
-_MOST_SHOWN = 2000
-"""Characters of an unusable reply that are shown again. A reply that ran on must not fill the context."""
 
 
 def wording_hash() -> str:
     """Identity of the wording, so that replies to another one are never mixed in."""
-    parts = (SYSTEM, _SCENARIOS, _QUESTIONS, _KNOWN, _ACCEPTABLE, _UNACCEPTABLE, _REPAIR)
+    parts = (SYSTEM, _SCENARIOS, _QUESTIONS, _KNOWN, _ACCEPTABLE, _UNACCEPTABLE, SECOND_TRY)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -75,10 +70,3 @@ def ask_acceptable(scenario: Scenario, question: str) -> Prompt:
 def ask_unacceptable(scenario: Scenario, question: str) -> Prompt:
     """Ask for the answer that a reviewer would mark as unacceptable."""
     return Prompt.ask(_UNACCEPTABLE.format(scenario=scenario.text, question=question), system=SYSTEM)
-
-
-def ask_again(prompt: Prompt, reply: str, why: str) -> Prompt:
-    """Show a model its unusable reply and what is wrong with it."""
-    # A blank turn is refused by some chat templates and servers.
-    shown = reply[:_MOST_SHOWN] if reply.strip() else "(nothing)"
-    return Prompt((*prompt.turns, Turn("assistant", shown), Turn("user", _REPAIR.format(why=why))))

@@ -1,17 +1,16 @@
-"""From a model's reply to the JSON object that was asked for, or to the reason why there is none."""
+"""What the model is asked to write at each stage, and why a row may end before it has both answers."""
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from levelhead.answers import refuses
-from levelhead.records import Reply
+from levelhead.running import FaultyReply
 
 _MOST_ITEMS = 100
 _Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=1000)]
@@ -32,20 +31,20 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A reply without the object that was asked for.
+    """Why a row ended.
 
     Attributes:
         failure: The kind of failure.
-        why: In words, for a person and for the model's second try. It quotes nothing of the reply.
+        why: In words. It quotes nothing of what the model said.
     """
 
     failure: Failure
     why: str
 
-    @property
-    def mendable(self) -> bool:
-        """Whether asking a second time makes sense. A model that refuses is not pressed."""
-        return self.failure in (Failure.CUT, Failure.MALFORMED)
+    @classmethod
+    def of(cls, reply: FaultyReply) -> Self:
+        """The failure of a row whose reply could not be used."""
+        return cls(Failure(reply.fault), reply.why)
 
 
 class _Schema(BaseModel):
@@ -71,40 +70,6 @@ class WrittenAnswer(_Schema):
     answer: _Text
 
 
-SchemaT = TypeVar("SchemaT", bound=_Schema)
-
-
-def read_reply(reply: Reply, schema: type[SchemaT]) -> SchemaT | Failed:
-    """Find the object in a reply.
-
-    Text around the object (a fence, a greeting, thoughts in `<think>`) is passed over.
-
-    Args:
-        reply: What the model said.
-        schema: What it was asked for.
-
-    Returns:
-        The object, or why there is none.
-    """
-    if reply.error is not None:
-        return Failed(Failure.NO_ANSWER, reply.error)
-    if reply.finish_reason == "content_filter":
-        return Failed(Failure.FILTERED, "the server's content filter held the reply back")
-    text = reply.text.rpartition("</think>")[2]
-    try:
-        return schema.model_validate(_first_object(text))
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        return Failed(Failure.MALFORMED, f"{place}: {first['msg']}" if place else first["msg"])
-    except (ValueError, RecursionError) as error:
-        if refuses(text):
-            return Failed(Failure.REFUSED, "the model said that it would not")
-        if reply.finish_reason == "length":
-            return Failed(Failure.CUT, "it ran into the limit of its length, so write less")
-        return Failed(Failure.MALFORMED, str(error))
-
-
 def begins_with_refusal(answer: str) -> bool:
     """Whether the first two sentences of an answer refuse; a later "I do not know why" is no refusal.
 
@@ -114,15 +79,3 @@ def begins_with_refusal(answer: str) -> bool:
     False
     """
     return refuses(" ".join(re.split(r"(?<=[.!?])\s+", answer.strip())[:2]))
-
-
-def _first_object(text: str) -> object:
-    start = text.find("{")
-    if start < 0:
-        raise ValueError("it holds no JSON object")
-    try:
-        # Not strict: models break lines inside strings.
-        value, _ = json.JSONDecoder(strict=False).raw_decode(text, start)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg} at character {error.pos}") from error
-    return value

@@ -6,21 +6,17 @@ back; the answers are read on the page, not in the table, and none of the texts 
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from levelhead.errors import RunFolderError, UsageError
 from levelhead.guard.synthesis._rows import SynthesisRow, read_rows
-from levelhead.running import hold_lock
+from levelhead.running import TableRow, hold_lock, read_table, write_table
 
 REVIEW_FILE = "review.csv"
 _COLUMNS = ("id", "decision", "note", "category", "scenario", "question")
-# What a spreadsheet would run as a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Decision(StrEnum):
@@ -115,77 +111,31 @@ def prepare_review(folder: Path) -> Review:
 
 
 def _write_table(path: Path, review: Review) -> None:
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\r\n")
-    table.writerow(_COLUMNS)
-    for row in review.rows:
+    def cells(row: SynthesisRow) -> tuple[str, ...]:
         said = review.reviewed[row.id]
-        shown = (_no_formula(one or "") for one in (row.category, row.scenario, row.question))
-        table.writerow((row.id, said.decision or "", said.note, *shown))
-    write_text(path, text.getvalue(), encoding="utf-8-sig")  # the mark tells spreadsheets the encoding
+        return (
+            row.id, said.decision or "", said.note, row.category, row.scenario or "", row.question or ""
+        )  # fmt: skip
 
-
-def write_text(path: Path, text: str, *, encoding: str = "utf-8") -> None:
-    """Write a file for people, whole or not at all. Half a surrogate pair becomes a question mark.
-
-    Raises:
-        RunFolderError: If it cannot be written.
-    """
-    draft = path.with_name(f".{path.name}.draft")
-    try:
-        try:
-            draft.write_bytes(text.encode(encoding, errors="replace"))
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise RunFolderError(f"{path} cannot be written: {error.strerror}.") from error
+    write_table(path, _COLUMNS, map(cells, review.rows))
 
 
 def _read_table(path: Path, known: set[str]) -> dict[str, Reviewed]:
     said: dict[str, Reviewed] = {}
-    for number, line in enumerate(_lines(path), start=2):
-        identity = (line["id"] or "").strip()
-        if not any((value or "").strip() for value in line.values() if isinstance(value, str | None)):
-            continue
+    for row in read_table(path, _COLUMNS, ("id", "decision", "note")):
+        identity = row.cells["id"]
         if identity not in known:
-            raise _wrong(path, number, f"the id {identity!r} is of no finished row of this run")
+            raise row.wrong(f"the id {identity!r} is of no finished row of this run")
         if identity in said:
-            raise _wrong(path, number, f"the id {identity!r} stands twice")
-        said[identity] = Reviewed(_decision(line["decision"], path, number), (line["note"] or "").strip())
+            raise row.wrong(f"the id {identity!r} stands twice")
+        said[identity] = Reviewed(_decision(row), row.cells["note"])
     return said
 
 
-def _lines(path: Path) -> Sequence[Mapping[str, str | None]]:
-    """The lines below the head. Spreadsheets of some countries save semicolons or tabs for commas."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read ({error}). Save it as CSV in UTF-8.") from error
-    head = text.partition("\n")[0]
-    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
-    if missing := [name for name in ("id", "decision", "note") if name not in (table.fieldnames or ())]:
-        raise UsageError(
-            f"{path} has no column {missing[0]!r}. Keep its first line as it was: {','.join(_COLUMNS)}."
-        )
-    return list(table)
-
-
-def _decision(word: str | None, path: Path, number: int) -> Decision | None:
-    found = (word or "").strip().casefold()
+def _decision(row: TableRow) -> Decision | None:
+    found = row.cells["decision"].casefold()
     if not found:
         return None
     if found not in list(Decision):
-        raise _wrong(path, number, f"the decision {found!r} is none of {', '.join(Decision)}, nor left empty")
+        raise row.wrong(f"the decision {found!r} is none of {', '.join(Decision)}, nor left empty")
     return Decision(found)
-
-
-def _wrong(path: Path, number: int, what: str) -> UsageError:
-    return UsageError(
-        f"Row {number} of {path}: {what}. Mend that row and start the command again; nothing was written."
-    )
-
-
-def _no_formula(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -41,11 +41,9 @@ class SynthesisSettings:
             raise UsageError(f"near_duplicate is {self.near_duplicate}; it must be above 0 and at most 1.")
         self.sampling()
 
-    def sampling(self, *, attempt: int = 0) -> Sampling:
-        """How the replies of an attempt are drawn."""
-        return Sampling(
-            max_new_tokens=self.max_new_tokens, temperature=self.temperature, seed=self.seed + attempt
-        )
+    def sampling(self) -> Sampling:
+        """How replies are drawn."""
+        return Sampling(max_new_tokens=self.max_new_tokens, temperature=self.temperature, seed=self.seed)
 
     def to_json(self) -> dict[str, object]:
         """All that determines the replies beside model and scenarios, as plain data."""

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from levelhead.datasets import near_duplicate_groups, normalized
-from levelhead.guard.synthesis._asking import Writer
 from levelhead.guard.synthesis._prompts import (
     ask_acceptable,
     ask_questions,
@@ -29,24 +28,29 @@ from levelhead.guard.synthesis._replies import (
 )
 from levelhead.guard.synthesis._rows import SynthesisRow, row_id
 from levelhead.guard.synthesis._scenarios import Scenario
+from levelhead.guard.synthesis._settings import SynthesisSettings
 from levelhead.records import Prompt
+from levelhead.running import FaultyReply, ObjectWriter
 
 QUESTIONS_AT_ONCE = 10
 """Most questions of one request: longer lists are cut off, repeat themselves, and cost more to ask again."""
 
 
-def scenarios_of(topics: Sequence[str], writer: Writer) -> tuple[list[Scenario], list[SynthesisRow]]:
+def scenarios_of(
+    topics: Sequence[str], settings: SynthesisSettings, writer: ObjectWriter
+) -> tuple[list[Scenario], list[SynthesisRow]]:
     """Ask for scenarios within each topic.
 
     Returns:
         The scenarios, and a row for each topic that brought none.
     """
-    prompts = [ask_scenarios(topic, writer.settings.scenarios) for topic in topics]
+    prompts = [ask_scenarios(topic, settings.scenarios) for topic in topics]
     scenarios: list[Scenario] = []
     failed: list[SynthesisRow] = []
     for topic, found in zip(topics, writer.write(prompts, Scenarios, "scenarios"), strict=True):
-        if isinstance(found, Failed):
-            failed.append(SynthesisRow(id=row_id(topic), stage="scenarios", category=topic).failed(found))
+        if isinstance(found, FaultyReply):
+            row = SynthesisRow(id=row_id(topic), stage="scenarios", category=topic)
+            failed.append(row.failed(Failed.of(found)))
         else:
             scenarios += [Scenario(text, topic) for text in found.scenarios]
     return scenarios, failed
@@ -69,13 +73,15 @@ def different(scenarios: Sequence[Scenario], threshold: float) -> tuple[list[Sce
     return kept, [row for row in judged if row.failure is not None]
 
 
-def questions_of(scenarios: Sequence[Scenario], writer: Writer) -> list[SynthesisRow]:
+def questions_of(
+    scenarios: Sequence[Scenario], settings: SynthesisSettings, writer: ObjectWriter
+) -> list[SynthesisRow]:
     """Ask for questions in each scenario, in rounds until there are enough.
 
     Returns:
         A row for each question, duplicates marked, and one for each request that failed.
     """
-    wanted = writer.settings.questions
+    wanted = settings.questions
     found: dict[Scenario, list[str]] = {scenario: [] for scenario in scenarios}
     failed: list[SynthesisRow] = []
     for turn in range(math.ceil(wanted / QUESTIONS_AT_ONCE)):
@@ -85,24 +91,24 @@ def questions_of(scenarios: Sequence[Scenario], writer: Writer) -> list[Synthesi
             for one in lacking
         ]
         for scenario, reply in zip(lacking, writer.write(prompts, Questions, "questions"), strict=True):
-            if isinstance(reply, Failed):
+            if isinstance(reply, FaultyReply):
                 row = _question_row(row_id(scenario.category, scenario.text, turn), scenario, None)
-                failed.append(row.failed(reply))
+                failed.append(row.failed(Failed.of(reply)))
             else:
                 found[scenario] += reply.questions
     pairs = [(scenario, question) for scenario in scenarios for question in found[scenario]]
     ids = _ids([(scenario.category, scenario.text, question) for scenario, question in pairs])
     rows = [_question_row(one, *pair) for one, pair in zip(ids, pairs, strict=True)]
-    marked = _mark_duplicates(rows, [question for _, question in pairs], writer.settings.near_duplicate)
+    marked = _mark_duplicates(rows, [question for _, question in pairs], settings.near_duplicate)
     return [*marked, *failed]
 
 
-def answer_acceptably(rows: Sequence[SynthesisRow], writer: Writer) -> list[SynthesisRow]:
+def answer_acceptably(rows: Sequence[SynthesisRow], writer: ObjectWriter) -> list[SynthesisRow]:
     """Ask for the careful answer to each question that stands. It may well decline, in its JSON object."""
     return _answer(rows, writer, ask_acceptable, "acceptable", lambda row, answer: None)
 
 
-def answer_unacceptably(rows: Sequence[SynthesisRow], writer: Writer) -> list[SynthesisRow]:
+def answer_unacceptably(rows: Sequence[SynthesisRow], writer: ObjectWriter) -> list[SynthesisRow]:
     """Ask for the careless answer to each question that has a careful one. One that declines is none."""
     found = _answer(rows, writer, ask_unacceptable, "unacceptable", _fault_of_unacceptable)
     return [row if row.failure is not None else row.moved_to("done") for row in found]
@@ -110,7 +116,7 @@ def answer_unacceptably(rows: Sequence[SynthesisRow], writer: Writer) -> list[Sy
 
 def _answer(
     rows: Sequence[SynthesisRow],
-    writer: Writer,
+    writer: ObjectWriter,
     ask_for: Callable[[Scenario, str], Prompt],
     stage: Literal["acceptable", "unacceptable"],
     fault: Callable[[SynthesisRow, str], Failed | None],
@@ -124,8 +130,8 @@ def _answer(
     done = list(rows)
     for place, found in zip(places, writer.write(prompts, WrittenAnswer, f"{stage} answers"), strict=True):
         row = rows[place].moved_to(stage)
-        if isinstance(found, Failed):
-            done[place] = row.failed(found)
+        if isinstance(found, FaultyReply):
+            done[place] = row.failed(Failed.of(found))
             continue
         row = row.moved_to(stage, **{stage: found.answer})
         wrong = fault(row, found.answer)

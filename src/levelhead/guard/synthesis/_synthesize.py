@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from levelhead.errors import UsageError
-from levelhead.guard.synthesis._asking import Writer
 from levelhead.guard.synthesis._replies import Failure
 from levelhead.guard.synthesis._rows import SUITE, SynthesisRow
 from levelhead.guard.synthesis._scenarios import Scenario
@@ -28,7 +27,7 @@ from levelhead.guard.synthesis._stages import (
     scenarios_of,
 )
 from levelhead.models import Model
-from levelhead.running import Manifest, ProgressStyle, RunFolder
+from levelhead.running import Manifest, ObjectWriter, ProgressStyle, RunFolder
 
 _SAME_WORDS = 1.0
 
@@ -107,9 +106,11 @@ def synthesize(
         data_path=data_path,
     )
     with RunFolder.open(out, manifest) as folder:
-        writer = Writer(model, folder, settings, progress)
-        started, rows = _start(scenarios, topics, writer)
-        rows += answer_unacceptably(answer_acceptably(questions_of(started, writer), writer), writer)
+        writer = ObjectWriter(model, folder, settings.sampling(), progress=progress)
+        started, rows = _start(scenarios, topics, settings, writer)
+        rows += answer_unacceptably(
+            answer_acceptably(questions_of(started, settings, writer), writer), writer
+        )
         report = _report(started, rows, writer)
         folder.write_rows(row.model_dump(mode="json") for row in rows)
         folder.write_summary({"schema": 1, "model": model.name, SUITE: report.to_json()})
@@ -117,18 +118,20 @@ def synthesize(
 
 
 def _start(
-    scenarios: Sequence[Scenario], topics: Sequence[str], writer: Writer
+    scenarios: Sequence[Scenario], topics: Sequence[str], settings: SynthesisSettings, writer: ObjectWriter
 ) -> tuple[list[Scenario], list[SynthesisRow]]:
     """The scenarios to work on, and a row for each topic without any and for each scenario said before."""
     if scenarios:
         # Two that a person wrote are two, unless their words are the same.
         return different(scenarios, _SAME_WORDS)
-    written, failed = scenarios_of(list(dict.fromkeys(topics)), writer)
-    kept, repeated = different(written, writer.settings.near_duplicate)
+    written, failed = scenarios_of(list(dict.fromkeys(topics)), settings, writer)
+    kept, repeated = different(written, settings.near_duplicate)
     return kept, [*failed, *repeated]
 
 
-def _report(scenarios: Sequence[Scenario], rows: Sequence[SynthesisRow], writer: Writer) -> SynthesisReport:
+def _report(
+    scenarios: Sequence[Scenario], rows: Sequence[SynthesisRow], writer: ObjectWriter
+) -> SynthesisReport:
     failed: dict[str, Counter[str]] = {}
     for row in rows:
         if row.failure is not None:
