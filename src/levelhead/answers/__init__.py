@@ -6,16 +6,20 @@ This room knows texts only: nothing about models, pictures or files.
 from levelhead.answers._clauses import is_refusal as _is_refusal
 from levelhead.answers._matching import answer_words, mentions, plain, same_word, word_set
 from levelhead.answers._verdicts import disagreement, judge, paper_correct
+from levelhead.answers._yes_no import YesNo, paper_yes_or_no, yes_or_no
 
 __all__ = [
+    "YesNo",
     "answer_words",
     "disagreement",
     "judge",
     "mentions",
     "paper_correct",
+    "paper_yes_or_no",
     "refuses",
     "same_word",
     "word_set",
+    "yes_or_no",
 ]
 
 

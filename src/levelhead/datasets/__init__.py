@@ -6,6 +6,7 @@ Each reader takes a path that you downloaded and checks every row. None of them 
 
 from levelhead.datasets._claims import read_fever, read_wice
 from levelhead.datasets._columns import Columns, read_columns
+from levelhead.datasets._correlationqa import read_correlationqa
 from levelhead.datasets._duplicates import (
     Duplicate,
     DuplicateReport,
@@ -21,6 +22,7 @@ from levelhead.datasets._goals import (
     remove_overlap,
     split_by_goal,
 )
+from levelhead.datasets._hallusionbench import read_hallusionbench
 from levelhead.datasets._halueval import read_halueval_general, read_halueval_qa
 from levelhead.datasets._harm_evaluation import read_beavertails, read_do_not_answer, read_jailbreakeval
 from levelhead.datasets._harm_named import HARM_SETS, TRAINABLE, HarmSet, read_harm_set, require_trainable
@@ -53,6 +55,7 @@ from levelhead.datasets._mmlu import read_mmlu, read_mmlu_csv, read_mmlu_shots
 from levelhead.datasets._named import READERS, read_all_named, read_named
 from levelhead.datasets._open_questions import read_hotpotqa, read_nq_open
 from levelhead.datasets._pararel import questions_with_several_answers, read_pararel, read_pararel_cloze
+from levelhead.datasets._pope import read_pope
 from levelhead.datasets._qa import read_qa, write_qa
 from levelhead.datasets._safety_pictures import (
     read_figstep,
@@ -87,6 +90,7 @@ __all__ = [
     "read_all_named",
     "read_beavertails",
     "read_columns",
+    "read_correlationqa",
     "read_diasafety",
     "read_do_not_answer",
     "read_falseqa",
@@ -95,6 +99,7 @@ __all__ = [
     "read_figstep_skeletons",
     "read_figstep_tiny",
     "read_gptfuzz",
+    "read_hallusionbench",
     "read_halueval_benign",
     "read_halueval_general",
     "read_halueval_qa",
@@ -117,6 +122,7 @@ __all__ = [
     "read_nq_open",
     "read_pararel",
     "read_pararel_cloze",
+    "read_pope",
     "read_qa",
     "read_refusal_direction",
     "read_refusal_direction_harmless",

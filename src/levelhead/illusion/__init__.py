@@ -9,10 +9,14 @@ from levelhead.illusion._recheck import Recheck, bank_recheck
 from levelhead.illusion._run import Mode, run
 from levelhead.illusion._set import Row, judge_example, read_set, to_examples
 from levelhead.illusion._variants import VARIANTS, Variant
+from levelhead.illusion.bench._benchmarks import BENCHMARKS
+from levelhead.illusion.bench._run import run_benchmark
 from levelhead.illusion.pictures._kind import picture_seed
+from levelhead.illusion.pictures._scene import typographic_scene
 from levelhead.illusion.pictures._typographic import typographic
 
 __all__ = [
+    "BENCHMARKS",
     "KINDS",
     "PICTURES_PER_QUESTION",
     "VARIANTS",
@@ -34,7 +38,9 @@ __all__ = [
     "picture_seed",
     "read_set",
     "run",
+    "run_benchmark",
     "select",
     "to_examples",
     "typographic",
+    "typographic_scene",
 ]
