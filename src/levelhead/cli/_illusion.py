@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from levelhead.cli import _illusion_bench
 from levelhead.cli import _options as options
 from levelhead.errors import FailedRowsError, InterruptedRunError
 
@@ -36,6 +37,9 @@ Bank = Annotated[
     Path | None,
     typer.Option("--bank", help="Own question file (JSONL) or folder of them. [default: the built-in bank]"),
 ]
+
+
+app.command("bench")(_illusion_bench.run_bench)
 
 
 @app.command("build")

@@ -6,6 +6,7 @@ rows and numbers, a template of the suite's name that renders the view, and name
 
 from __future__ import annotations
 
+from levelhead.report._bench import bench_headline
 from levelhead.report._comparison import render_comparison
 from levelhead.report._detection_headline import detection_headline
 from levelhead.report._harm_headline import harm_headline
@@ -13,8 +14,13 @@ from levelhead.report._headline import illusion_headline
 from levelhead.report._honesty_headline import honesty_headline
 from levelhead.report._page import render
 from levelhead.report._review import render_review
+from levelhead.report._side_by_side import render_side_by_side
+from levelhead.report._side_by_side_headline import comparison_headline
+from levelhead.report._side_by_side_pairs import told_p
 
 __all__ = [
+    "bench_headline",
+    "comparison_headline",
     "detection_headline",
     "harm_headline",
     "honesty_headline",
@@ -22,4 +28,6 @@ __all__ = [
     "render",
     "render_comparison",
     "render_review",
+    "render_side_by_side",
+    "told_p",
 ]

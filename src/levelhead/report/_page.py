@@ -14,16 +14,26 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from levelhead.errors import RunFolderError
+from levelhead.report._bench import bench_view
 from levelhead.report._detection import detection_view
 from levelhead.report._harm import harm_view
 from levelhead.report._honesty import honesty_view
 from levelhead.report._illusion import illusion_view
 from levelhead.running import Run, read_run
 
-_STYLES = ("page.css", "gallery.css", "honesty.css", "review.css", "detection.css", "harm.css")
+_STYLES = (
+    "page.css",
+    "gallery.css",
+    "honesty.css",
+    "review.css",
+    "detection.css",
+    "harm.css",
+    "side_by_side.css",
+)
 _SCRIPTS = ("page.js", "gallery.js")
 _SECTIONS: Mapping[str, Callable[[Run], object | None]] = {
     "illusion": illusion_view,
+    "bench": bench_view,
     "honesty": honesty_view,
     "detection": detection_view,
     "harm": harm_view,

@@ -1,0 +1,105 @@
+"""The section of a published benchmark: its numbers by part, and how many replies had which fate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from levelhead.records import Verdict
+from levelhead.report._figures import Figure
+from levelhead.running import Run
+
+_LABELS = {
+    "accuracy": "Accuracy",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "a_acc": "Per question (aAcc)",
+    "q_acc": "Per question over all pictures (qAcc)",
+    "f_acc": "Per figure (fAcc)",
+    "yes_share": "Says yes",
+    "accuracy_strict": "Accuracy, our rule",
+    "rule_disagreement": "Rules disagree",
+    "unclear": "Neither yes nor no",
+    "refused": "Declined",
+    "empty": "Empty",
+    "failed": "Failed",
+}
+"""By the name in `summary.json`, in the order of the table."""
+_VERDICTS = {
+    Verdict.CORRECT: "right",
+    Verdict.OTHER: "not right",
+    Verdict.REFUSED: "declined",
+    Verdict.EMPTY: "empty",
+    Verdict.FAILED: "failed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PartLine:
+    """The numbers of one part of the benchmark; `rule` names another way to judge, for the same rows."""
+
+    label: str
+    rule: str
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BenchView:
+    """Everything the template of this section shows."""
+
+    title: str
+    lead: str
+    notes: tuple[str, ...]
+    columns: tuple[str, ...]
+    lines: tuple[PartLine, ...]
+    counts: tuple[tuple[str, int], ...]
+
+
+def bench_view(run: Run) -> BenchView | None:
+    """The view of a run, or None if the run asked no benchmark."""
+    numbers = run.summary.get("bench")
+    if not numbers:
+        return None
+    names = [name for name in _LABELS if name in numbers]
+    parts = [("All rows", "", numbers)]
+    if "paper" in numbers:
+        parts.append(("All rows", "official rule", numbers["paper"]))
+    for key in ("by_category", "by_shown"):
+        parts += [(_told(key, value), "", part) for value, part in numbers.get(key, {}).items()]
+    return BenchView(
+        title=str(numbers.get("title", numbers.get("name", ""))),
+        lead=bench_headline(run.summary),
+        notes=tuple(map(str, numbers.get("notes", ()))),
+        columns=tuple(_LABELS[name] for name in names),
+        lines=tuple(
+            PartLine(label, rule, tuple(Figure.read(part, name) for name in names))
+            for label, rule, part in parts
+        ),
+        counts=tuple((label, numbers["counts"][verdict.value]) for verdict, label in _VERDICTS.items()),
+    )
+
+
+def bench_headline(summary: Mapping[str, Any]) -> str:
+    """What came out, in one sentence: the benchmark's own headline numbers with their intervals.
+
+    Args:
+        summary: The content of `summary.json`; its part `bench` is read.
+    """
+    numbers = summary["bench"]
+    names = ("accuracy", "precision", "recall", "f1", "yes_share", "a_acc", "q_acc", "f_acc")
+    told = []
+    for name in names:
+        figure = Figure.read(numbers, name)
+        if name in numbers and figure.value is not None:
+            told.append(f"{_LABELS[name]} {figure.percent} ({figure.percent_interval}, n = {figure.n:,})")
+    return f"{numbers['title']}, {numbers['rows']:,} rows. {'; '.join(told) or 'No reply could be judged'}."
+
+
+def _told(column: str, value: str) -> str:
+    if column != "by_shown":
+        return value
+    return {"none": "No picture", "original": "Original picture", "edited": "Edited picture"}.get(
+        value, value
+    )
