@@ -35,8 +35,7 @@ def serve_gateway(
 ) -> None:
     """Stand in front of a model server: judge, rewrite or refuse what goes in and comes out."""
     from levelhead.errors import UsageError
-    from levelhead.guard.gateway._config_file import read_config
-    from levelhead.guard.gateway._config_reference import config_reference
+    from levelhead.guard.gateway import config_reference, read_config, serve
 
     if reference:
         typer.echo(config_reference(), nl=False)
@@ -57,7 +56,6 @@ def serve_gateway(
         if value is not None:
             overrides.setdefault(section, {})[field] = value
     settings = read_config(config, overrides)
-    from levelhead.guard.gateway._serve import serve
 
     def announce(address: str) -> None:
         typer.echo(

@@ -154,7 +154,12 @@ class World:
 
 @contextmanager
 def guarded(
-    script: Script, *, detoxifier: Detoxifier | None = None, upstream_url: str | None = None, **settings: Any
+    script: Script,
+    *,
+    detoxifier: Detoxifier | None = None,
+    upstream_url: str | None = None,
+    judge: Detector | None = None,
+    **settings: Any,
 ) -> Iterator[World]:
     """A gateway in front of a scripted upstream.
 
@@ -162,6 +167,7 @@ def guarded(
         script: What the upstream answers.
         detoxifier: A plain refusal if not given.
         upstream_url: Another upstream, which need not be there.
+        judge: Another detector than the one of cookies.
         settings: Sections of the config.
     """
     with ExitStack() as stack:
@@ -171,7 +177,9 @@ def guarded(
         sections["upstream"] = {"url": behind, **sections["upstream"]}
         config = GatewayConfig.model_validate(sections)
         detector = CookieDetector()
-        app = build_app(config, detector, detoxifier or TemplateDetoxifier(config.detoxifier.refusal))
+        app = build_app(
+            config, judge or detector, detoxifier or TemplateDetoxifier(config.detoxifier.refusal)
+        )
         stack.callback(detector.hold.set)
         yield World(stack.enter_context(running(app, config)), detector, upstream)
 

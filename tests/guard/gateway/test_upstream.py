@@ -165,7 +165,7 @@ STATUSES: dict[str, tuple[Response, int, str]] = {
     "400": (
         as_json({"error": {"message": "bad", "code": 400, "type": "invalid"}}, 400),
         400,
-        "upstream_refused",
+        "invalid",
     ),
     "401": (as_json({"error": {"message": f"wrong {SECRET}"}}, 401), 502, "upstream_unauthorized"),
     "403": (as_json({"error": {"message": f"wrong {SECRET}"}}, 403), 502, "upstream_unauthorized"),

@@ -10,6 +10,7 @@ from levelhead.guard.gateway._extension import Extension
 from levelhead.guard.gateway._requests import Endpoint
 from levelhead.guard.gateway._spoken import Spoken, said_in, unreadable_in
 from levelhead.guard.gateway._strict_json import JSONObject, NotStrictJSONError, parse_object
+from levelhead.guard.gateway._telemetry import Span
 from levelhead.guard.gateway._upstream_errors import error_of_answer, invalid_answer
 
 MAX_CHOICES = 128
@@ -34,6 +35,10 @@ class WholeAnswer:
         for choice in self._choices:
             if endpoint == "chat/completions" and not isinstance(choice.get("message"), dict):
                 raise invalid_answer("a choice has no message")
+
+    def tell(self, call: Span) -> None:
+        """Tell a trace what kind of answer it is."""
+        tell_answer(call, self._fields, [str(one.get("finish_reason")) for one in self._choices])
 
     async def decide(self, decider: ChoiceDecider) -> list[ChoiceOutcome]:
         """Decide about every choice."""
@@ -62,6 +67,27 @@ class WholeAnswer:
             spoken.add(said)
         index = choice.get("index")
         return await decider.decide(index if isinstance(index, int) else place, spoken)
+
+
+def tell_answer(call: Span, fields: JSONObject, finish_reasons: Sequence[str]) -> None:
+    """Tell a trace of an answer, by the fields of the protocol that are what they should be.
+
+    Args:
+        call: The call of the model.
+        fields: What stands beside the choices.
+        finish_reasons: Of each choice.
+    """
+    usage = fields.get("usage")
+    tokens: JSONObject = usage if isinstance(usage, dict) else {}
+    model, number = fields.get("model"), fields.get("id")
+    asked, answered = tokens.get("prompt_tokens"), tokens.get("completion_tokens")
+    call.answered(
+        model=model if isinstance(model, str) else None,
+        response_id=number if isinstance(number, str) else None,
+        finish_reasons=finish_reasons,
+        input_tokens=asked if isinstance(asked, int) else None,
+        output_tokens=answered if isinstance(answered, int) else None,
+    )
 
 
 def replaced(choice: JSONObject, text: str, endpoint: Endpoint) -> JSONObject:

@@ -33,6 +33,8 @@ from levelhead.guard.gateway._requests import Endpoint
 from levelhead.guard.gateway._responses import Reply, send_json
 from levelhead.guard.gateway._service import Service
 from levelhead.guard.gateway._strict_json import NotStrictJSONError, parse_object
+from levelhead.guard.gateway._telemetry import Telemetry
+from levelhead.guard.gateway._ui import ui_routes
 from levelhead.guard.gateway._upstream import Upstream
 from levelhead.guard.gateway._upstream_errors import invalid_answer
 
@@ -58,6 +60,7 @@ def build_app(
     *,
     media: MediaGate | None = None,
     audit: AuditLog | None = None,
+    telemetry: Telemetry | None = None,
 ) -> ASGIApp:
     """The gateway as an ASGI app, for one event loop.
 
@@ -67,6 +70,7 @@ def build_app(
         detoxifier: Rewrites; closed by the caller.
         media: The door for pictures; made by `config.media` if not given. The app closes it.
         audit: The audit log; closed by the caller.
+        telemetry: Makes traces, closed by the caller; none are made if not given.
 
     Raises:
         UsageError: If a key is not where the settings say.
@@ -74,15 +78,16 @@ def build_app(
     keys = KeyRing(config.keys)
     judges = BatchedJudges(detector, detoxifier, config.detector, config.detoxifier)
     metrics = GatewayMetrics(queue_depth=lambda: judges.waiting, audit=audit)
-    recorder = Recorder(metrics, audit)
+    recorder = Recorder(metrics, audit, content=config.logs.content)
     decider = Decider(
         judges, config.policy, retries=config.detoxifier.retries, refusal=config.detoxifier.refusal
     )
     upstream = Upstream(config.upstream)
     door = media or MediaGate(config.media)
-    service = Service(config, decider, upstream, door, recorder)
-    app = _routes(Parts(config, judges, upstream, door, recorder, service))
-    return Gate(app, keys, config.limits, metrics, free=())
+    service = Service(config, decider, upstream, door, recorder, telemetry or Telemetry())
+    page = [] if audit is None else ui_routes(audit, config.ui, on_feedback=metrics.marked)
+    app = _routes(Parts(config, judges, upstream, door, recorder, service), page)
+    return Gate(app, keys, config.limits, metrics, free=("/ui",) if page else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,7 @@ class _Endpoint:
         await self.answer(admitted, Reply(send))
 
 
-def _routes(parts: Parts) -> Router:
+def _routes(parts: Parts, page: Sequence[Route]) -> Router:
     async def models(request: Request) -> Response:
         return Response(await _models(parts.upstream, request), media_type="application/json")
 
@@ -124,6 +129,9 @@ def _routes(parts: Parts) -> Router:
 
     @asynccontextmanager
     async def lifespan(app: Router) -> AsyncIterator[None]:
+        audit, metrics = parts.recorder.audit, parts.recorder.metrics
+        if audit is not None:
+            metrics.marked(await asyncio.to_thread(audit.reader.feedback))
         try:
             yield
         finally:
@@ -143,6 +151,7 @@ def _routes(parts: Parts) -> Router:
         Route("/healthz", alive, methods=["GET"]),
         Route("/readyz", ready, methods=["GET"]),
         Route("/metrics", metrics, methods=["GET"]),
+        *page,
     ]
     return Router([*routes, Mount("/", _nowhere(routes))], lifespan=lifespan)
 

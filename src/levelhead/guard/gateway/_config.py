@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from levelhead.guard.detoxifier._template import REFUSAL
 from levelhead.guard.gateway._audit_settings import AuditSettings
 from levelhead.guard.gateway._media_policy import MIB, MediaPolicy
+from levelhead.guard.gateway._observability_settings import LogSettings, TelemetrySettings, UISettings
 
 Seconds: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count: TypeAlias = Annotated[int, Field(ge=1)]
@@ -207,14 +208,6 @@ class ReplySettings(Settings):
     )
 
 
-class UiSettings(Settings):
-    """The web page at `/ui`, where decisions are looked at and marked as right or wrong. It needs `audit`."""
-
-    key_env: str | None = Field(
-        None, description="Environment variable with the key of the page. Without one there is no page."
-    )
-
-
 class GatewayConfig(Settings):
     """The whole file.
 
@@ -234,13 +227,15 @@ class GatewayConfig(Settings):
     reply: ReplySettings = ReplySettings()
     media: MediaPolicy = MediaPolicy()
     audit: AuditSettings | None = None
-    ui: UiSettings = UiSettings()
+    ui: UISettings = UISettings()
+    logs: LogSettings = LogSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         names = [key.id for key in self.keys]
         if len(set(names)) < len(names):
             raise ValueError("two keys have the same id")
-        if self.ui.key_env is not None and self.audit is None:
+        if (self.ui.key_env or self.ui.key_file) is not None and self.audit is None:
             raise ValueError("ui shows what audit keeps: add a section [audit]")
         return self

@@ -12,7 +12,7 @@ import logging
 import time
 import traceback
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -34,6 +34,7 @@ SCOPE_KEY = "levelhead"
 _HEALTH = ("/healthz", "/readyz")
 _GUARDED = "/v1/"
 """Beginning of the paths that count as requests. Others, but for those of health, need a key only."""
+_TRACE_HEADERS = ("traceparent", "tracestate")
 _DRAIN_BYTES, _DRAIN_SECONDS = 4 * 1024 * 1024, 1.0
 """So much of a refused body is still read: who is cut off while sending never sees the answer."""
 
@@ -47,12 +48,14 @@ class Admitted:
         key_id: Name of the client's key; None where no keys are used.
         body: The whole body.
         began: When it came, on the clock of `time.perf_counter`.
+        trace: Headers by which a client's trace is gone on from.
     """
 
     request_id: str
     key_id: str | None
     body: bytes = field(repr=False)
     began: float
+    trace: Mapping[str, str] = field(default_factory=dict)
 
 
 class Gate:
@@ -127,7 +130,7 @@ class Gate:
             try:
                 began = time.perf_counter()
                 body = await self._read_body(headers, receive)
-                scope[SCOPE_KEY] = Admitted(request_id, client.key_id, body, began)
+                scope[SCOPE_KEY] = Admitted(request_id, client.key_id, body, began, _trace(headers))
                 if not await _while_there(self._app(scope, _nothing_more, reply), receive):
                     self._metrics.cancelled()
             finally:
@@ -160,6 +163,14 @@ class Gate:
             return  # nothing orderly can be said any more: the server closes the connection
         unread = error.status in (401, 408, 413, 415, 429, 503)
         await send_error(reply, error, request_id, drain=(lambda: _drained(receive)) if unread else None)
+
+
+def _trace(headers: dict[bytes, bytes]) -> dict[str, str]:
+    return {
+        name: headers[name.encode("ascii")].decode("latin-1")
+        for name in _TRACE_HEADERS
+        if name.encode("ascii") in headers
+    }
 
 
 def _check_head(headers: dict[bytes, bytes], max_bytes: int) -> None:

@@ -28,12 +28,15 @@ class InputRail:
     def __init__(self, settings: RailSettings, decider: Decider, media: MediaGate) -> None:
         self._settings, self._decider, self._media = settings, decider, media
 
-    async def decide(self, found: Found, pictures: Sequence[Picture]) -> tuple[str | None, list[Decision]]:
+    async def decide(
+        self, found: Found, pictures: Sequence[Picture], *, question: str
+    ) -> tuple[str | None, list[Decision]]:
         """Decide about a request.
 
         Args:
             found: What is in it.
             pictures: Those of it that were let in, in order.
+            question: The last turn of the user.
 
         Returns:
             The text that was read in its pictures, None if it has none; and the decisions.
@@ -50,7 +53,7 @@ class InputRail:
             self._decider.uninspected("input", Piece(piece.place, ""), piece.text)
             for piece in found.unreadable
         ]
-        pieces = [*read, *([Piece("pictures together", seen)] if seen and len(read) > 1 else [])]
+        pieces = [*read, *_together(question, read)]
         for piece, role in zip(found.pieces, found.roles, strict=True):
             if role is None or role in self._settings.input_roles:
                 pieces.append(piece)
@@ -73,6 +76,20 @@ class InputRail:
             elif one.text:
                 pieces.append(Piece(f"{place} (text in the picture)", one.text))
         return pieces, decisions
+
+
+def _together(question: str, read: Sequence[Piece]) -> list[Piece]:
+    """The question and the words of all pictures as one text: what is harmless apart may be harmful so."""
+    if not read or (len(read) == 1 and not question.strip()):
+        return []
+    # A picture that looks different to different viewers has a line for each; lines of one number belong
+    # together, and the last one of a picture stands for those that it does not have.
+    views = [piece.text.split("\n") for piece in read]
+    texts = [
+        " ".join([question, *(lines[min(number, len(lines) - 1)] for lines in views)])
+        for number in range(max(len(lines) for lines in views))
+    ]
+    return [Piece("question and pictures together", "\n".join(texts))]
 
 
 def _passed(place: str, text: str, reason: str) -> Decision:

@@ -1,4 +1,4 @@
-"""Where decisions and failures are written down: in the metrics always, in the audit log if there is one."""
+"""Where decisions and failures are written down: metrics and logs always, the audit log if there is one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from levelhead.guard.gateway._audit import AuditError, AuditLog
 from levelhead.guard.gateway._audit_entry import AuditEntry
 from levelhead.guard.gateway._decision import Decision
+from levelhead.guard.gateway._logs import log_decision
 from levelhead.guard.gateway._metrics import GatewayMetrics
 from levelhead.guard.gateway._refusal import MediaRefused
 from levelhead.guard.gateway._request_error import RequestError
@@ -37,10 +38,12 @@ class Recorder:
     Args:
         metrics: Counts.
         audit: Keeps; None if nothing is kept.
+        content: Whether the logs of the process may hold texts; for the audit log, its own settings say.
     """
 
-    def __init__(self, metrics: GatewayMetrics, audit: AuditLog | None) -> None:
+    def __init__(self, metrics: GatewayMetrics, audit: AuditLog | None, *, content: bool = False) -> None:
         self.metrics, self.audit = metrics, audit
+        self._content = content
 
     def check(self) -> None:
         """See whether a request may be served.
@@ -62,8 +65,7 @@ class Recorder:
         """
         for decision in decisions:
             self.metrics.decided(decision)
-            if self.audit is not None:
-                self._append(self.audit, facts, decision)
+            self._write(facts, decision)
 
     async def kept(self) -> None:
         """Wait until what was decided is kept, where answers must not go out before that.
@@ -89,20 +91,26 @@ class Recorder:
         """The upstream gave no proper answer."""
         self.metrics.upstream_failed(error.code)
 
-    def _append(self, audit: AuditLog, facts: RequestFacts, decision: Decision) -> None:
-        entry = AuditEntry.of(
-            decision,
-            time=time.time(),
-            request_id=facts.request_id,
-            key_id=facts.key_id,
-            model=facts.model,
-            question=facts.question if decision.stage == "output" else None,
-            content=audit.settings.content,
-        )
+    def _write(self, facts: RequestFacts, decision: Decision) -> None:
+        log_decision(_entry(facts, decision, self._content))
+        if self.audit is None:
+            return
         try:
-            audit.append(entry)
+            self.audit.append(_entry(facts, decision, self.audit.settings.content))
         except AuditError as error:
             raise _unrecordable(error) from error
+
+
+def _entry(facts: RequestFacts, decision: Decision, content: bool) -> AuditEntry:
+    return AuditEntry.of(
+        decision,
+        time=time.time(),
+        request_id=facts.request_id,
+        key_id=facts.key_id,
+        model=facts.model,
+        question=facts.question if decision.stage == "output" else None,
+        content=content,
+    )
 
 
 def _unrecordable(error: AuditError) -> RequestError:

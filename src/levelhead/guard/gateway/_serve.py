@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import signal
 import socket
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from levelhead.errors import MissingExtraError, UsageError
@@ -55,8 +57,12 @@ def serve(config: GatewayConfig, *, announce: Callable[[str], None]) -> None:
     from levelhead.guard.detoxifier._load import load_detoxifier
     from levelhead.guard.gateway._app import build_app
     from levelhead.guard.gateway._audit import AuditLog
+    from levelhead.guard.gateway._logs import json_logs
+    from levelhead.guard.gateway._telemetry import open_telemetry
 
     with ExitStack() as stack:
+        telemetry = open_telemetry(config.telemetry)
+        stack.callback(telemetry.close)
         detector = stack.enter_context(
             load_detector(
                 config.detector.name,
@@ -71,7 +77,8 @@ def serve(config: GatewayConfig, *, announce: Callable[[str], None]) -> None:
         if config.audit is not None:
             audit = AuditLog(config.audit)
             stack.callback(audit.close)
-        app = build_app(config, detector, detoxifier, audit=audit)
+        app = build_app(config, detector, detoxifier, audit=audit, telemetry=telemetry)
+        stack.enter_context(json_logs(config.logs))
         run(app, config, announce)
 
 
@@ -83,7 +90,23 @@ def run(app: ASGIApp, config: GatewayConfig, announce: Callable[[str], None]) ->
     """
     with listen_on(config.listen.host, config.listen.port) as listening:
         server = build_server(app, config.listen, lambda: announce(_address(listening)))
-        server.run(sockets=[listening])
+        with _signals_end_the_server_only():
+            server.run(sockets=[listening])
+
+
+@contextmanager
+def _signals_end_the_server_only() -> Iterator[None]:
+    """Uvicorn raises a signal once more after it has ended; what comes after, such as the log, must live."""
+    before = {number: signal.signal(number, _passed_over) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _passed_over(number: int, frame: FrameType | None) -> None:
+    """A handler that does nothing."""
 
 
 def build_server(app: ASGIApp, listen: ListenSettings, started: Callable[[], None]) -> uvicorn.Server:

@@ -6,8 +6,8 @@ This module holds the order of work and nothing else; every step stands in a mod
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -29,19 +29,21 @@ from levelhead.guard.gateway._request_error import RequestError, busy
 from levelhead.guard.gateway._requests import AskedRequest, Endpoint, read_request
 from levelhead.guard.gateway._responses import Reply, send_events, send_json
 from levelhead.guard.gateway._stream import GuardedStream
+from levelhead.guard.gateway._telemetry import Operation, Span, Telemetry
 from levelhead.guard.gateway._upstream import Upstream
 from levelhead.guard.gateway._upstream_errors import invalid_answer
 
 
 @dataclass(frozen=True, slots=True)
 class _Conversation:
-    """A request that may go on to the model, and what its answer is judged and told with."""
+    """A request on its way, with what its answer is judged and told with."""
 
     asked: AskedRequest
     facts: RequestFacts
-    body: bytes
-    decider: ChoiceDecider
+    span: Span
+    reply: Reply
     extension: Extension
+    seen: str | None
 
 
 class Service:
@@ -53,6 +55,7 @@ class Service:
         upstream: The model server.
         media: The door for pictures.
         recorder: Keeps what was decided.
+        telemetry: Makes traces.
     """
 
     def __init__(
@@ -62,9 +65,10 @@ class Service:
         upstream: Upstream,
         media: MediaGate,
         recorder: Recorder,
+        telemetry: Telemetry,
     ) -> None:
         self._config, self._decider, self._upstream = config, decider, upstream
-        self._media, self._recorder = media, recorder
+        self._media, self._recorder, self._telemetry = media, recorder, telemetry
         self._input = InputRail(config.rails, decider, media)
 
     async def answer(self, endpoint: Endpoint, admitted: Admitted, reply: Reply) -> None:
@@ -76,104 +80,117 @@ class Service:
         self._recorder.check()
         asked = read_request(endpoint, admitted.body, self._config.limits)
         facts = RequestFacts(admitted.request_id, admitted.key_id, asked.model, asked.question)
-        pictures = await self._pictures(asked)
-        began = time.perf_counter()
-        seen, decisions = await self._judged_input(asked, pictures)
-        self._recorder.took("input", time.perf_counter() - began)
-        self._recorder.decided(facts, decisions)
-        extension = Extension(self._config.reply, admitted.request_id, decisions)
-        if not all(one.passed for one in decisions):
-            await self._refuse(asked, facts, extension, reply)
-            return
-        decider = ChoiceDecider(
-            self._decider, question=asked.question, seen=seen, on=self._config.rails.output
-        )
-        talk = _Conversation(asked, facts, asked.body(pictures), decider, extension)
-        await (self._stream(talk, reply) if asked.stream else self._whole(talk, reply))
+        with self._telemetry.request(endpoint, admitted.trace) as span:
+            with self._timed(span, "media"):
+                pictures = await self._pictures(asked)
+            with self._timed(span, "input"):
+                seen, decisions = await self._judged_input(asked, pictures)
+            self._record(facts, span, decisions)
+            extension = Extension(self._config.reply, admitted.request_id, decisions)
+            talk = _Conversation(asked, facts, span, reply, extension, seen)
+            if not all(one.passed for one in decisions):
+                await self._refuse(talk)
+            elif asked.stream:
+                await self._stream(talk, asked.body(pictures))
+            else:
+                await self._whole(talk, asked.body(pictures))
         self._recorder.took("total", time.perf_counter() - admitted.began)
 
     async def _pictures(self, asked: AskedRequest) -> list[Picture]:
         slots = asked.found.pictures
         if not slots:
             return []
-        began = time.perf_counter()
         try:
             return await self._media.admit_all([slot.reference for slot in slots])
         except MediaRefused as error:
             self._recorder.media_refused(error)
             raise RequestError.of_media(error, place=slots[0].place) from error
-        finally:
-            self._recorder.took("media", time.perf_counter() - began)
 
     async def _judged_input(
         self, asked: AskedRequest, pictures: Sequence[Picture]
     ) -> tuple[str | None, list[Decision]]:
         try:
-            return await self._input.decide(asked.found, pictures)
+            return await self._input.decide(asked.found, pictures, question=asked.question)
         except QueueFullError as error:
             raise busy("Too many texts wait to be judged.") from error
 
-    async def _whole(self, talk: _Conversation, reply: Reply) -> None:
-        began = time.perf_counter()
-        try:
-            raw = await self._upstream.ask(talk.asked.endpoint, talk.body)
+    async def _whole(self, talk: _Conversation, body: bytes) -> None:
+        with self._timed(talk.span, "upstream"), self._call(talk) as call:
+            raw = await self._upstream.ask(talk.asked.endpoint, body, headers=call.headers())
             answer = WholeAnswer(raw, talk.asked.endpoint)
-        except RequestError as error:
-            self._recorder.upstream_failed(error)
-            raise
-        self._recorder.took("upstream", time.perf_counter() - began)
-        outcomes = await self._decided(answer, talk)
-        body = answer.written(outcomes, talk.extension)
-        await send_json(reply, body, talk.extension.headers(outcomes))
+            answer.tell(call)
+        with self._timed(talk.span, "output"):
+            outcomes = await answer.decide(self._choice_decider(talk))
+        await self._keep(talk, outcomes)
+        written = answer.written(outcomes, talk.extension)
+        await send_json(talk.reply, written, talk.extension.headers(outcomes))
 
-    async def _decided(self, answer: WholeAnswer, talk: _Conversation) -> list[ChoiceOutcome]:
-        began = time.perf_counter()
-        outcomes = await answer.decide(talk.decider)
-        self._recorder.took("output", time.perf_counter() - began)
-        await self._keep(talk.facts, outcomes)
-        return outcomes
-
-    async def _keep(self, facts: RequestFacts, outcomes: Sequence[ChoiceOutcome]) -> None:
-        self._recorder.decided(facts, [one for outcome in outcomes for one in outcome.decisions])
-        await self._recorder.kept()
-
-    async def _stream(self, talk: _Conversation, reply: Reply) -> None:
+    async def _stream(self, talk: _Conversation, body: bytes) -> None:
         stream = GuardedStream(
             talk.asked.endpoint,
-            talk.decider,
+            self._choice_decider(talk),
             talk.extension,
-            partial(self._keep, talk.facts),
+            partial(self._keep, talk),
             stream=self._config.stream,
             upstream=self._config.upstream,
         )
-        try:
-            async with self._upstream.open(talk.asked.endpoint, talk.body) as opened:
+        with self._call(talk) as call:
+            async with self._upstream.open(talk.asked.endpoint, body, headers=call.headers()) as opened:
                 if opened.media_type != "text/event-stream":
                     raise invalid_answer("it is no stream")
                 async with aclosing(stream.events(opened.pieces)) as events:
-                    await send_events(
-                        reply, events, talk.extension.headers(), seconds=self._config.listen.send_seconds
-                    )
-        except RequestError as error:
-            self._recorder.upstream_failed(error)
-            raise
+                    await self._send(talk, events)
+            stream.tell(call)
         if stream.error is not None:
             self._recorder.upstream_failed(stream.error)
 
-    async def _refuse(
-        self, asked: AskedRequest, facts: RequestFacts, extension: Extension, reply: Reply
-    ) -> None:
+    async def _refuse(self, talk: _Conversation) -> None:
         """Answer in the place of the model, which does not get the request."""
+        asked, refusal = talk.asked, self._decider.refusal
         fields = refusal_of(
-            asked.endpoint,
-            asked.model,
-            self._decider.refusal,
-            request_id=facts.request_id,
-            created=int(time.time()),
+            asked.endpoint, asked.model, refusal, request_id=talk.facts.request_id, created=int(time.time())
         )
         await self._recorder.kept()
-        if not asked.stream:
-            await send_json(reply, extension.encoded(fields), extension.headers())
-            return
-        events = refused_events(asked.endpoint, fields, self._decider.refusal, extension)
-        await send_events(reply, events, extension.headers(), seconds=self._config.listen.send_seconds)
+        if asked.stream:
+            await self._send(talk, refused_events(asked.endpoint, fields, refusal, talk.extension))
+        else:
+            await send_json(talk.reply, talk.extension.encoded(fields), talk.extension.headers())
+
+    async def _send(self, talk: _Conversation, events: AsyncIterator[bytes]) -> None:
+        headers, seconds = talk.extension.headers(), self._config.listen.send_seconds
+        await send_events(talk.reply, events, headers, seconds=seconds)
+
+    def _choice_decider(self, talk: _Conversation) -> ChoiceDecider:
+        return ChoiceDecider(
+            self._decider, question=talk.asked.question, seen=talk.seen, on=self._config.rails.output
+        )
+
+    async def _keep(self, talk: _Conversation, outcomes: Sequence[ChoiceOutcome]) -> None:
+        self._record(talk.facts, talk.span, [one for outcome in outcomes for one in outcome.decisions])
+        await self._recorder.kept()
+
+    def _record(self, facts: RequestFacts, span: Span, decisions: Sequence[Decision]) -> None:
+        for decision in decisions:
+            span.decided(decision)
+        self._recorder.decided(facts, decisions)
+
+    @contextmanager
+    def _call(self, talk: _Conversation) -> Iterator[Span]:
+        """The call of the model: in the trace, and counted where it fails."""
+        operation: Operation = "chat" if talk.asked.endpoint == "chat/completions" else "text_completion"
+        address, port = self._upstream.address
+        with talk.span.upstream(operation, model=talk.asked.model, address=address, port=port) as call:
+            try:
+                yield call
+            except RequestError as error:
+                call.failed(error.code)
+                self._recorder.upstream_failed(error)
+                raise
+
+    @contextmanager
+    def _timed(self, span: Span, stage: str) -> Iterator[None]:
+        """A stage, in the trace and in the metrics."""
+        began = time.perf_counter()
+        with span.stage(stage):
+            yield
+        self._recorder.took(stage, time.perf_counter() - began)

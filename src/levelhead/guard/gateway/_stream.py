@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from levelhead.guard.gateway._answer import MAX_CHOICES
+from levelhead.guard.gateway._answer import MAX_CHOICES, tell_answer
 from levelhead.guard.gateway._choice import ChoiceDecider, ChoiceOutcome
 from levelhead.guard.gateway._config import StreamSettings, UpstreamSettings
 from levelhead.guard.gateway._extension import Extension
@@ -25,9 +24,8 @@ from levelhead.guard.gateway._requests import Endpoint
 from levelhead.guard.gateway._spoken import Said, said_in, unreadable_in
 from levelhead.guard.gateway._sse import DONE, BrokenEventsError, EventReader, event
 from levelhead.guard.gateway._strict_json import JSONObject, NotStrictJSONError, parse_object
+from levelhead.guard.gateway._telemetry import Span
 from levelhead.guard.gateway._upstream_errors import error_of_answer, invalid_answer
-
-logger = logging.getLogger(__name__)
 
 
 class GuardedStream:
@@ -65,6 +63,8 @@ class GuardedStream:
         self._reader = EventReader(max_event_bytes=upstream.max_event_bytes)
         self._choices: dict[int, HeldChoice] = {}
         self._head: JSONObject = {}
+        self._usage: Any = None
+        self._finish_reasons: list[str] = []
         self._tail: list[str] = []
         self._tail_says: list[Said] = []
         self._done = False
@@ -87,6 +87,12 @@ class GuardedStream:
             yield out
         yield event(DONE)
 
+    def tell(self, call: Span) -> None:
+        """Tell a trace what kind of answer it was."""
+        tell_answer(call, {**self._head, "usage": self._usage}, self._finish_reasons)
+        if self.error is not None:
+            call.failed(self.error.code)
+
     async def _while_open(self, pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
         async for piece in pieces:
             for data in self._reader.feed(piece):
@@ -108,6 +114,8 @@ class GuardedStream:
         self._head = self._head or {
             key: fields[key] for key in ("id", "object", "created", "model") if key in fields
         }
+        self._usage = fields.get("usage") or self._usage
+        self._finish_reasons += [str(one["finish_reason"]) for one in choices if one.get("finish_reason")]
         if not choices:
             self._tail.append(data)
             self._tail_says += said_in(fields, {}, self._endpoint)

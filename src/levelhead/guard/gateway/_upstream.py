@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from levelhead.errors import MissingExtraError, UsageError
 from levelhead.guard.gateway._config import UpstreamSettings
@@ -76,21 +77,32 @@ class Upstream:
             follow_redirects=False,
         )
 
-    async def ask(self, path: str, body: bytes | None = None) -> bytes:
+    @property
+    def address(self) -> tuple[str, int | None]:
+        """Host and port, for traces."""
+        parts = urlsplit(self._settings.url)
+        return parts.hostname or "", parts.port
+
+    async def ask(
+        self, path: str, body: bytes | None = None, *, headers: Mapping[str, str] | None = None
+    ) -> bytes:
         """Ask, and wait for the whole answer.
 
         Args:
             path: Below the base address: "chat/completions".
             body: JSON to post; None gets instead.
+            headers: Further headers.
 
         Raises:
             RequestError: If there is no answer, or it is an error or too large.
         """
-        async with self.open(path, body) as opened:
+        async with self.open(path, body, headers=headers) as opened:
             return b"".join([piece async for piece in opened.pieces])
 
     @asynccontextmanager
-    async def open(self, path: str, body: bytes | None = None) -> AsyncIterator[Opened]:
+    async def open(
+        self, path: str, body: bytes | None = None, *, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Opened]:
         """Ask, and read the answer as it comes. Leaving the context closes the connection.
 
         Raises:
@@ -100,7 +112,10 @@ class Upstream:
 
         deadline = asyncio.get_running_loop().time() + self._settings.total_seconds
         request = self._client.build_request(
-            "GET" if body is None else "POST", f"{self._settings.url}/{path}", content=body
+            "GET" if body is None else "POST",
+            f"{self._settings.url}/{path}",
+            content=body,
+            headers=headers,
         )
         try:
             async with asyncio.timeout_at(deadline):
