@@ -12,6 +12,7 @@ from levelhead.running import Run
 
 _LABELS = {
     "accuracy": "Accuracy",
+    "accuracy_strict": "Accuracy, our rule",
     "precision": "Precision",
     "recall": "Recall",
     "f1": "F1",
@@ -19,7 +20,6 @@ _LABELS = {
     "q_acc": "Per question over all pictures (qAcc)",
     "f_acc": "Per figure (fAcc)",
     "yes_share": "Says yes",
-    "accuracy_strict": "Accuracy, our rule",
     "rule_disagreement": "Rules disagree",
     "unclear": "Neither yes nor no",
     "refused": "Declined",
@@ -27,6 +27,7 @@ _LABELS = {
     "failed": "Failed",
 }
 """By the name in `summary.json`, in the order of the table."""
+_HEADLINE = ("accuracy", "precision", "recall", "f1", "a_acc", "q_acc", "f_acc", "yes_share", "unclear")
 _VERDICTS = {
     Verdict.CORRECT: "right",
     Verdict.OTHER: "not right",
@@ -88,11 +89,10 @@ def bench_headline(summary: Mapping[str, Any]) -> str:
         summary: The content of `summary.json`; its part `bench` is read.
     """
     numbers = summary["bench"]
-    names = ("accuracy", "precision", "recall", "f1", "yes_share", "a_acc", "q_acc", "f_acc")
     told = []
-    for name in names:
+    for name in _HEADLINE:
         figure = Figure.read(numbers, name)
-        if name in numbers and figure.value is not None:
+        if figure.value is not None:
             told.append(f"{_LABELS[name]} {figure.percent} ({figure.percent_interval}, n = {figure.n:,})")
     return f"{numbers['title']}, {numbers['rows']:,} rows. {'; '.join(told) or 'No reply could be judged'}."
 
