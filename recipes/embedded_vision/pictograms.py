@@ -7,7 +7,6 @@ npm package `@iconify-json/SET` in a folder SET for each set.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import random
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from levelhead.illusion.pictures._svg import render_svg
 
 TRAIN_SETS = ("noto", "twemoji", "fluent-emoji-flat", "emojione", "noto-v1", "fxemoji")
 HELD_OUT_SETS = ("openmoji",)
@@ -101,23 +102,13 @@ def _named_bodies(data: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 def _render(body: str, data: dict[str, Any]) -> np.ndarray[Any, Any] | None:
     """RGBA pixels of an icon, cut to its ink and set in a square; None if there is no ink."""
-    import resvg_py
-
     width, height = data.get("width", 16), data.get("height", 16)
-    svg = (
+    picture = render_svg(
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'viewBox="0 0 {width} {height}" width="{SIDE}" height="{SIDE}">{body}</svg>'
+        f'viewBox="0 0 {width} {height}" width="{SIDE}" height="{SIDE}">{body}</svg>',
+        SIDE,
     )
-    picture = Image.open(io.BytesIO(bytes(resvg_py.svg_to_bytes(svg_string=svg)))).convert("RGBA")
-    box = picture.getchannel("A").getbbox()
-    if box is None:
-        return None
-    ink = picture.crop(box)
-    scale = SIDE / max(ink.size)
-    ink = ink.resize((max(1, round(ink.width * scale)), max(1, round(ink.height * scale))))
-    square = Image.new("RGBA", (SIDE, SIDE), (0, 0, 0, 0))
-    square.paste(ink, ((SIDE - ink.width) // 2, (SIDE - ink.height) // 2))
-    return np.asarray(square)
+    return None if picture is None else np.asarray(picture)
 
 
 def main() -> None:

@@ -85,22 +85,7 @@ class OpenAIModel(Model):
             MissingExtraError: If the `openai` SDK is not installed.
             ModelError: If the server does not answer, refuses the key, or is no such server.
         """
-        found = _NAME.fullmatch(name)
-        if found is None:
-            raise UsageError(
-                f"The name {name!r} does not say which model is asked where. Write "
-                "openai:<model>@<base url>, as in openai:qwen2.5-vl@http://127.0.0.1:8000/v1"
-            )
-        try:
-            from levelhead.models._openai_endpoint import Endpoint
-        except ModuleNotFoundError as error:
-            raise MissingExtraError(
-                "OpenAI-compatible servers", extra="openai", module=error.name or "openai"
-            ) from error
-        key = api_key or os.environ.get("OPENAI_API_KEY") or "none"
-        return cls(
-            name, Endpoint(found["url"].rstrip("/"), found["model"], key, timeout), concurrency=concurrency
-        )
+        return cls(name, find_endpoint(name, timeout=timeout, api_key=api_key), concurrency=concurrency)
 
     @property
     def details(self) -> Mapping[str, JSONValue]:
@@ -223,6 +208,34 @@ class OpenAIModel(Model):
                 return await find_scorer(self._endpoint, client)
             except DoubtfulError as error:
                 raise self._give_up(error, False) from error
+
+
+def find_endpoint(name: str, *, timeout: float = TIMEOUT_SECONDS, api_key: str | None = None) -> Endpoint:
+    """The server that a name of the form `openai:<model>@<base url>` says. Nothing is sent to it.
+
+    Args:
+        name: As in `openai:qwen2.5-vl@http://127.0.0.1:8000/v1`.
+        timeout: Longest wait for one answer, in seconds.
+        api_key: The key; None takes OPENAI_API_KEY, or a placeholder for servers that need none.
+
+    Raises:
+        UsageError: If the name has another form.
+        MissingExtraError: If the `openai` SDK is not installed.
+    """
+    found = _NAME.fullmatch(name)
+    if found is None:
+        raise UsageError(
+            f"The name {name!r} does not say which model is asked where. Write "
+            "openai:<model>@<base url>, as in openai:qwen2.5-vl@http://127.0.0.1:8000/v1"
+        )
+    try:
+        from levelhead.models._openai_endpoint import Endpoint
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            "OpenAI-compatible servers", extra="openai", module=error.name or "openai"
+        ) from error
+    key = api_key or os.environ.get("OPENAI_API_KEY") or "none"
+    return Endpoint(found["url"].rstrip("/"), found["model"], key, timeout)
 
 
 def stable_facts(listed: Sequence[Mapping[str, Any]], model: str) -> dict[str, Any]:
