@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from levelhead.cli import _illusion_bench
+from levelhead.cli import _illusion_bench, _illusion_writing
 from levelhead.cli import _options as options
 from levelhead.errors import FailedRowsError, InterruptedRunError
 
@@ -40,6 +40,8 @@ Bank = Annotated[
 
 
 app.command("bench")(_illusion_bench.run_bench)
+app.command("write")(_illusion_writing.write)
+app.command("accept")(_illusion_writing.accept)
 
 
 @app.command("build")

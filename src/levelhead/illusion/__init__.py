@@ -14,28 +14,59 @@ from levelhead.illusion.bench._run import run_benchmark
 from levelhead.illusion.pictures._kind import picture_seed
 from levelhead.illusion.pictures._scene import typographic_scene
 from levelhead.illusion.pictures._typographic import typographic
+from levelhead.illusion.writing._accept import AcceptReport, accept_questions
+from levelhead.illusion.writing._review import (
+    QUESTION_REVIEW_FILE,
+    REJECTED_FILE,
+    QuestionDecision,
+    QuestionReview,
+    ReviewedQuestion,
+    prepare_question_review,
+    read_question_review,
+)
+from levelhead.illusion.writing._rows import Rejection, WrittenRow
+from levelhead.illusion.writing._settings import WritingSettings
+from levelhead.illusion.writing._subjects import Subject, bank_subjects, own_subject, read_names
+from levelhead.illusion.writing._write import WritingReport, write_questions
 
 __all__ = [
     "BENCHMARKS",
     "KINDS",
     "PICTURES_PER_QUESTION",
+    "QUESTION_REVIEW_FILE",
+    "REJECTED_FILE",
     "VARIANTS",
+    "AcceptReport",
     "BuildReport",
     "JudgedRow",
     "Mode",
     "Problem",
     "Question",
+    "QuestionDecision",
+    "QuestionReview",
     "Recheck",
+    "Rejection",
+    "ReviewedQuestion",
     "Row",
+    "Subject",
     "Variant",
+    "WritingReport",
+    "WritingSettings",
+    "WrittenRow",
+    "accept_questions",
     "bank_recheck",
+    "bank_subjects",
     "build",
     "compare_illusion",
     "illusion_numbers",
     "judge_example",
     "lint",
     "load_questions",
+    "own_subject",
     "picture_seed",
+    "prepare_question_review",
+    "read_names",
+    "read_question_review",
     "read_set",
     "run",
     "run_benchmark",
@@ -43,4 +74,5 @@ __all__ = [
     "to_examples",
     "typographic",
     "typographic_scene",
+    "write_questions",
 ]

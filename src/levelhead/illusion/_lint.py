@@ -64,7 +64,7 @@ def lint(questions: Sequence[Question]) -> list[Problem]:
     Returns:
         The broken rules, in the order of the questions; empty for a sound bank.
     """
-    problems = [problem for question in questions for problem in _lint_question(question)]
+    problems = [problem for question in questions for problem in lint_question(question)]
     categories: dict[str, list[Question]] = {}
     for question in questions:
         categories.setdefault(question.category, []).append(question)
@@ -73,7 +73,8 @@ def lint(questions: Sequence[Question]) -> list[Problem]:
     return problems
 
 
-def _lint_question(question: Question) -> Iterator[Problem]:
+def lint_question(question: Question) -> Iterator[Problem]:
+    """Check the rules that a question must hold by itself, whatever the rest of its bank."""
     yield from _lint_wording(question)
     answers = [question.gold, *question.aliases, *question.spurious]
     for answer in answers:
@@ -156,20 +157,30 @@ def _lint_category(category: str, members: Sequence[Question]) -> Iterator[Probl
             yield Problem(category, "difficulty missing", f"no question is {level!r}")
     uses = Counter(answer_words(question.gold) for question in members)
     for gold, count in uses.items():
-        if count > max(MAX_GOLD_USES, MAX_GOLD_SHARE * len(members)):
+        if count > most_uses(len(members)):
             yield Problem(
                 category, "gold too often", f"{' '.join(gold)!r} is the answer of {count} questions"
             )
     yield from _lint_duplicates(members)
 
 
+def most_uses(questions: int) -> int:
+    """How often one right answer may stand in a category of so many questions."""
+    return int(max(MAX_GOLD_USES, MAX_GOLD_SHARE * questions))
+
+
+def likeness(one: Question, other: Question) -> float | None:
+    """Share of common content words of two questions of a category, if they are taken for the same one."""
+    left, right = (set(answer_words(question.question)) - _STOPWORDS for question in (one, other))
+    alike = len(left & right) / max(1, len(left | right))
+    same_gold = answer_words(one.gold) == answer_words(other.gold)
+    return alike if alike >= (SAME_WORDS_AND_GOLD if same_gold else SAME_WORDS) else None
+
+
 def _lint_duplicates(members: Sequence[Question]) -> Iterator[Problem]:
-    content = {one.id: set(answer_words(one.question)) - _STOPWORDS for one in members}
     for one, other in combinations(members, 2):
-        left, right = content[one.id], content[other.id]
-        alike = len(left & right) / max(1, len(left | right))
-        same_gold = answer_words(one.gold) == answer_words(other.gold)
-        if alike >= (SAME_WORDS_AND_GOLD if same_gold else SAME_WORDS):
+        alike = likeness(one, other)
+        if alike is not None:
             yield Problem(
                 other.id, "near-duplicate", f"{alike:.0%} of its content words are those of {one.id}"
             )

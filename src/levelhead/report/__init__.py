@@ -17,6 +17,7 @@ from levelhead.report._review import render_review
 from levelhead.report._side_by_side import render_side_by_side
 from levelhead.report._side_by_side_headline import comparison_headline
 from levelhead.report._side_by_side_pairs import told_p
+from levelhead.report._written import render_question_review
 
 __all__ = [
     "bench_headline",
@@ -27,6 +28,7 @@ __all__ = [
     "illusion_headline",
     "render",
     "render_comparison",
+    "render_question_review",
     "render_review",
     "render_side_by_side",
     "told_p",
