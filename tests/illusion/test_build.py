@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from levelhead.errors import UsageError
-from levelhead.illusion import KINDS, Question, build, judge_example, read_set, to_examples, typographic
+from levelhead.illusion import DrawnKind, Question, build, judge_example, read_set, to_examples, typographic
 from levelhead.records import Verdict
 
 
@@ -58,7 +58,7 @@ def test_the_columns_are_those_that_are_documented(tmp_path: Path) -> None:
     first = json.loads((tmp_path / "metadata.jsonl").read_text().splitlines()[0])
     assert " ".join(first) == (
         "file_name id question_id category difficulty question gold aliases spurious "
-        "condition kind pictured seed sha256"
+        "condition kind pictured seed sha256 license source check_score"
     )
 
 
@@ -142,9 +142,9 @@ def test_an_unknown_kind_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_second_kind_of_picture_gets_its_own_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(KINDS, "small", lambda text, seed: typographic(text, seed, size=64))
-    build(QUESTIONS[:1], tmp_path, kinds=("typographic", "small"))
+def test_a_second_kind_of_picture_gets_its_own_rows(tmp_path: Path) -> None:
+    small = DrawnKind("small", lambda text, seed: typographic(text, seed, size=64))
+    build(QUESTIONS[:1], tmp_path, kinds=("typographic", small))
     rows = read_set(tmp_path)
     assert Counter(row.kind for row in rows) == {"typographic": 7, "small": 7}
     examples = to_examples(rows)

@@ -1,9 +1,10 @@
 """CorrelationQA: how often a related but wrong picture makes a model name what it sees, not what it knows."""
 
-from levelhead.illusion._build import KINDS, PICTURES_PER_QUESTION, BuildReport, build
+from levelhead.illusion._build import BuildReport, Failure, build
 from levelhead.illusion._compare import compare_illusion
 from levelhead.illusion._lint import Problem, lint
 from levelhead.illusion._numbers import JudgedRow, illusion_numbers
+from levelhead.illusion._plan import PICTURES_PER_QUESTION, Missing
 from levelhead.illusion._questions import Question, load_questions, select
 from levelhead.illusion._recheck import Recheck, bank_recheck
 from levelhead.illusion._run import Mode, run
@@ -11,7 +12,8 @@ from levelhead.illusion._set import Row, judge_example, read_set, to_examples
 from levelhead.illusion._variants import VARIANTS, Variant
 from levelhead.illusion.bench._benchmarks import BENCHMARKS
 from levelhead.illusion.bench._run import run_benchmark
-from levelhead.illusion.pictures._kind import picture_seed
+from levelhead.illusion.pictures._kind import DrawnKind, Order, Picture, PictureKind, picture_seed
+from levelhead.illusion.pictures._kinds import KINDS, KindSettings, make_kinds
 from levelhead.illusion.pictures._scene import typographic_scene
 from levelhead.illusion.pictures._typographic import typographic
 from levelhead.illusion.writing._accept import AcceptReport, accept_questions
@@ -38,8 +40,15 @@ __all__ = [
     "VARIANTS",
     "AcceptReport",
     "BuildReport",
+    "DrawnKind",
+    "Failure",
     "JudgedRow",
+    "KindSettings",
+    "Missing",
     "Mode",
+    "Order",
+    "Picture",
+    "PictureKind",
     "Problem",
     "Question",
     "QuestionDecision",
@@ -62,6 +71,7 @@ __all__ = [
     "judge_example",
     "lint",
     "load_questions",
+    "make_kinds",
     "own_subject",
     "picture_seed",
     "prepare_question_review",

@@ -1,37 +1,51 @@
-"""Build a set of pictures from questions: for each a blank one, a right one and five wrong ones.
+"""Build a set of pictures from questions: for each kind a blank one, a right one and up to five wrong ones.
 
 A build can be killed at any moment and started again. Each file appears whole under its name (written aside,
 then renamed), a picture that is already right is kept, and `metadata.jsonl` appears last: a folder with it is
-complete.
+complete. A picture that fails is listed and does not stop the others.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
-
-from PIL import Image
 
 from levelhead.errors import RunFolderError, UsageError
-from levelhead.illusion._questions import SPURIOUS_ANSWERS, Question
-from levelhead.illusion._set import METADATA, Row
-from levelhead.illusion.pictures._kind import encode, picture_seed
-from levelhead.illusion.pictures._typographic import typographic
+from levelhead.illusion._cache import PictureCache
+from levelhead.illusion._card import CARD, CARD_TITLE, write_card
+from levelhead.illusion._plan import Missing, Plan, plan_set
+from levelhead.illusion._questions import Question
+from levelhead.illusion._recheck import Recheck
+from levelhead.illusion._set import METADATA, PART, Row, replace_file, write_rows
+from levelhead.illusion.pictures._kind import Outcome, Picture, PictureKind
+from levelhead.illusion.pictures._kinds import make_kinds
 
-KINDS: dict[str, Callable[[str, int], Image.Image]] = {"typographic": typographic}
-"""How a picture is made from (text, seed), by the name of its kind."""
-PICTURES_PER_QUESTION = 2 + SPURIOUS_ANSWERS
-"""Of each kind: a blank one, one that shows the right answer, and the wrong ones."""
+FAILURES = "failures.jsonl"
+"""Lists the pictures that failed; not there if none did."""
+MISSING = "missing.jsonl"
+"""Lists the answers of which a kind has no picture; not there if it has all."""
 
-_CARD = "README.md"
-_IMAGES = "images"
-_PART = ".part"
-# The first line of the card tells our folders from others.
-_CARD_TITLE = "# Pictures that mislead: a Levelhead illusion set"
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A picture that could not be made.
+
+    Attributes:
+        id: The id that its row would have.
+        kind: Name of its kind.
+        pictured: The answer that it should show.
+        why: The reason.
+    """
+
+    id: str
+    kind: str
+    pictured: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,34 +56,27 @@ class BuildReport:
         questions: Questions in the set.
         pictures: Pictures in the set.
         written: Pictures that were not there yet, or were different.
+        rates: By kind, pictures made per second, those from the cache left out.
+        failures: Pictures that could not be made.
+        missing: Answers of which a kind has no picture.
     """
 
     questions: int
     pictures: int
     written: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """A picture to be drawn."""
-
-    question: Question
-    condition: Literal["blank", "factual", "spurious"]
-    name: str
-    kind: str
-    pictured: str
-
-    @property
-    def file_name(self) -> str:
-        return f"{_IMAGES}/{self.question.category}/{self.question.id}-{self.kind}-{self.name}.png"
+    rates: Mapping[str, float]
+    failures: tuple[Failure, ...]
+    missing: tuple[Missing, ...]
 
 
 def build(
     questions: Sequence[Question],
     out: Path,
     *,
-    kinds: Sequence[str] = ("typographic",),
+    kinds: Sequence[str | PictureKind] = ("typographic",),
     seed: int = 0,
+    cache: Path | None = None,
+    recheck: Recheck | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> BuildReport:
     """Write the pictures of questions as an ImageFolder.
@@ -77,101 +84,148 @@ def build(
     Args:
         questions: The questions, each with its own id.
         out: Folder of the set: a new or empty one, or one that an earlier build of the same questions left.
-        kinds: How pictures are made, by names in `KINDS`.
+        kinds: How pictures are made, by names in `KINDS` or as `make_kinds` makes them.
         seed: Seed of the set. The same questions, kinds and seed give the same bytes.
+        cache: Folder that keeps pictures which took time or money; None keeps none.
+        recheck: What was found wrong in a sample of the questions, for the card.
         progress: Called with (pictures done, pictures in all) after each picture.
 
     Raises:
-        UsageError: If a kind is unknown, no question is given, an id repeats, or the folder is not ours.
-        RunFolderError: If the folder cannot be written.
+        UsageError: If a kind is unknown or has no picture, no question is given, an id repeats, or the folder
+            is not ours.
+        ModelError: If the model behind a kind fails as a whole. What was made until then is kept.
+        RunFolderError: If the folder or the cache cannot be written.
     """
-    plans = _plan(questions, kinds)
+    made_kinds = resolve_kinds(kinds)
+    plans, missing = plan_set(questions, made_kinds, seed)
     _check_folder(out, plans)
-    rows: list[Row] = []
-    written = 0
+    workshop = _Workshop(out, None if cache is None else PictureCache(cache))
     try:
-        _replace(out / _CARD, _card(questions, kinds, seed, len(plans)).encode())
-        for done, plan in enumerate(plans, start=1):
-            row, is_new = _draw(plan, out, seed)
-            rows.append(row)
-            written += is_new
-            if progress is not None:
-                progress(done, len(plans))
-        lines = (json.dumps(row.model_dump(mode="json"), ensure_ascii=False) + "\n" for row in rows)
-        _replace(out / METADATA, "".join(lines).encode())
+        for kind in made_kinds:
+            for _ in workshop.make([plan for plan in plans if plan.kind is kind]):
+                if progress is not None:
+                    progress(workshop.done, len(plans))
+        rows = [workshop.rows[plan.id] for plan in plans if plan.id in workshop.rows]
+        _list(out / FAILURES, [asdict(failure) for failure in workshop.failures])
+        _list(out / MISSING, [asdict(one) for one in missing])
+        write_card(out, rows, seed=seed, questions=len(questions), recheck=recheck)
+        write_rows(out, rows)
     except OSError as error:
         raise RunFolderError(
             f"The set cannot be written to {out}: {error.strerror}. What is there is kept; run the command "
             "again when there is room and permission."
         ) from error
-    return BuildReport(len(questions), len(plans), written)
-
-
-def _plan(questions: Sequence[Question], kinds: Sequence[str]) -> list[_Plan]:
-    unknown = [kind for kind in kinds if kind not in KINDS]
-    if unknown or not kinds:
-        raise UsageError(
-            f"Unknown kinds of picture: {', '.join(unknown) or 'none given'}. Known are: {', '.join(KINDS)}."
-        )
-    if not questions:
-        raise UsageError("There are no questions, so there is nothing to draw.")
-    if len({question.id for question in questions}) < len(questions):
-        raise UsageError("Two questions have the same id, so their pictures would overwrite each other.")
-    return [
-        plan for question in questions for kind in dict.fromkeys(kinds) for plan in _pictures(question, kind)
-    ]
-
-
-def _pictures(question: Question, kind: str) -> Iterator[_Plan]:
-    yield _Plan(question, "blank", "blank", kind, "")
-    yield _Plan(question, "factual", "factual", kind, question.gold)
-    for number, answer in enumerate(question.spurious, start=1):
-        yield _Plan(question, "spurious", f"spurious-{number}", kind, answer)
-
-
-def _draw(plan: _Plan, out: Path, set_seed: int) -> tuple[Row, bool]:
-    """Make sure that the picture is there; its row, and whether it had to be written."""
-    question = plan.question
-    seed = picture_seed(set_seed, question.id, plan.pictured)
-    data = encode(KINDS[plan.kind](plan.pictured, seed))
-    sha256 = hashlib.sha256(data).hexdigest()
-    path = out / plan.file_name
-    is_new = not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256
-    if is_new:
-        # While pictures change, the old list of them would lie.
-        (out / METADATA).unlink(missing_ok=True)
-        _replace(path, data)
-    row = Row(
-        file_name=plan.file_name,
-        id=f"{question.id}/{plan.kind}/{plan.name}",
-        question_id=question.id,
-        category=question.category,
-        difficulty=question.difficulty,
-        question=question.question,
-        gold=question.gold,
-        aliases=question.aliases,
-        spurious=question.spurious,
-        condition=plan.condition,
-        kind=plan.kind,
-        pictured=plan.pictured,
-        seed=seed,
-        sha256=sha256,
+    return BuildReport(
+        questions=len({row.question_id for row in rows}),
+        pictures=len(rows),
+        written=workshop.written,
+        rates=workshop.rates(),
+        failures=tuple(workshop.failures),
+        missing=tuple(missing),
     )
-    return row, is_new
 
 
-def _check_folder(out: Path, plans: Sequence[_Plan]) -> None:
-    """Refuse a folder with other things in it: `datasets` fails on pictures without a line of metadata."""
+def resolve_kinds(kinds: Sequence[str | PictureKind]) -> list[PictureKind]:
+    """Kinds by name and made ones as made ones."""
+    if not kinds:
+        return make_kinds([])
+    return [kind if isinstance(kind, PictureKind) else make_kinds([kind])[0] for kind in dict.fromkeys(kinds)]
+
+
+class _Workshop:
+    """Makes pictures and puts them into the set.
+
+    Attributes:
+        done: Pictures that are finished, failed ones included.
+        written: Pictures that were not there yet, or were different.
+        rows: The finished ones, by id.
+        failures: The failed ones.
+    """
+
+    def __init__(self, out: Path, cache: PictureCache | None) -> None:
+        self.done = self.written = 0
+        self.rows: dict[str, Row] = {}
+        self.failures: list[Failure] = []
+        self._out, self._cache = out, cache
+        self._made: dict[str, int] = {}
+        self._seconds: dict[str, float] = {}
+
+    def make(self, plans: Sequence[Plan]) -> Iterator[None]:
+        """Make the pictures of one kind; yields after each."""
+        with closing(self._outcomes(plans)) as outcomes:
+            for plan, outcome in outcomes:
+                self._put(plan, outcome)
+                self.done += 1
+                yield
+
+    def rates(self) -> dict[str, float]:
+        """By kind, pictures made per second."""
+        return {kind: self._made[kind] / seconds for kind, seconds in self._seconds.items() if seconds > 0}
+
+    def _outcomes(self, plans: Sequence[Plan]) -> Generator[tuple[Plan, Outcome], None, None]:
+        size = plans[0].kind.batch_size
+        for start in range(0, len(plans), size):
+            wanted: list[Plan] = []
+            for plan in plans[start : start + size]:
+                held = self._cache.get(plan) if self._cache is not None and plan.kind.costly else None
+                if held is None:
+                    wanted.append(plan)
+                else:
+                    yield plan, held
+            if wanted:
+                yield from self._draw(wanted)
+
+    def _draw(self, wanted: Sequence[Plan]) -> Iterator[tuple[Plan, Outcome]]:
+        kind = wanted[0].kind
+        since = time.perf_counter()
+        for index, outcome in kind.draw([plan.order for plan in wanted]):
+            self._made[kind.name] = self._made.get(kind.name, 0) + 1
+            self._seconds[kind.name] = self._seconds.get(kind.name, 0.0) + time.perf_counter() - since
+            if isinstance(outcome, Picture) and self._cache is not None and kind.costly:
+                self._cache.put(wanted[index], outcome)
+            yield wanted[index], outcome
+            since = time.perf_counter()
+
+    def _put(self, plan: Plan, outcome: Outcome) -> None:
+        """Make sure that the picture is there, or, if it failed, that none is."""
+        path = self._out / plan.file_name
+        if not isinstance(outcome, Picture):
+            self.failures.append(Failure(plan.id, plan.kind.name, plan.pictured, str(outcome)))
+            if path.is_file():
+                (self._out / METADATA).unlink(missing_ok=True)
+                path.unlink()
+            return
+        sha256 = hashlib.sha256(outcome.data).hexdigest()
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+            # While pictures change, the old list of them would lie.
+            (self._out / METADATA).unlink(missing_ok=True)
+            replace_file(path, outcome.data)
+            self.written += 1
+        self.rows[plan.id] = plan.row(sha256=sha256, license=outcome.license, source=outcome.source)
+
+
+def _list(path: Path, entries: Sequence[Mapping[str, object]]) -> None:
+    """Write a list, one entry a line; an empty one is no file."""
+    if entries:
+        replace_file(path, "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in entries).encode())
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _check_folder(out: Path, plans: Sequence[Plan]) -> None:
+    """Refuse a folder with other things in it: `datasets` fails on pictures without a line of metadata.
+
+    An empty card is written at once: it tells our folders from others.
+    """
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file. Give a folder for the set.")
     found = sorted(path for path in out.rglob("*") if path.is_file()) if out.exists() else []
     # A build that was killed between writing and renaming leaves one part; the next write takes its name.
-    expected = {out / name for name in (_CARD, METADATA, *(plan.file_name for plan in plans))}
-    found = [path for path in found if path.with_suffix("") not in expected or path.suffix != _PART]
-    if not found:
-        return
-    card = out / _CARD
-    if not card.is_file() or _CARD_TITLE not in card.read_text(encoding="utf-8", errors="replace"):
+    ours = {out / name for name in (CARD, METADATA, FAILURES, MISSING)}
+    expected = ours | {out / plan.file_name for plan in plans}
+    found = [path for path in found if path.with_suffix("") not in expected or path.suffix != PART]
+    card = out / CARD
+    if found and (not card.is_file() or CARD_TITLE not in card.read_text(encoding="utf-8", errors="replace")):
         raise UsageError(f"{out} holds other files (such as {found[0].name}). Give a new or an empty one.")
     strays = [path for path in found if path not in expected]
     if strays:
@@ -180,38 +234,8 @@ def _check_folder(out: Path, plans: Sequence[_Plan]) -> None:
             f"{strays[0].relative_to(out)}): it was built from other questions or kinds. Give a new folder, "
             "or delete this one."
         )
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file so that it is whole or absent, whenever the process dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + _PART)
-    part.write_bytes(data)
-    part.replace(path)
-
-
-def _card(questions: Sequence[Question], kinds: Sequence[str], seed: int, pictures: int) -> str:
-    categories = sorted({question.category for question in questions})
-    return f"""---
-tags:
-- hallucination
-- multimodal
----
-{_CARD_TITLE}
-
-{len(questions)} questions that need no picture, each beside {pictures // len(questions)} pictures: blank
-ones, some that show the right answer, and for each of these five that show a wrong answer of the same kind. A
-model that knows the answer should give it whatever it sees.
-
-- Categories: {", ".join(categories)}
-- Kinds of picture: {", ".join(kinds)}
-- Seed of the set: {seed}
-
-`metadata.jsonl` has one row per picture. `condition` is `blank`, `factual` or `spurious`; `pictured` is the
-answer that the picture shows; `gold` and `aliases` are the accepted answers; `seed` draws this very picture
-again; `sha256` is the hash of its file. The control without a picture has no row: ask each `question` once
-without one.
-
-Idea: Han et al., "The Instinctive Bias: Spurious Images lead to Illusion in MLLMs", EMNLP 2024. Questions and
-pictures are our own.
-"""
+    if not card.is_file():
+        try:
+            replace_file(card, f"{CARD_TITLE}\n\nThis set is being built.\n".encode())
+        except OSError as error:
+            raise RunFolderError(f"The set cannot be written to {out}: {error.strerror}.") from error

@@ -1,13 +1,14 @@
 """The set on disk: one row per picture, and how rows become the examples that a model is asked.
 
 A set is a folder in the ImageFolder convention of the `datasets` library: `metadata.jsonl` and the picture
-files that it names. Anyone may make one from other pictures; `_build.py` makes one from drawn words.
+files that it names. Anyone may make one by other means; `_build.py` makes one from questions and kinds of
+pictures.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, Self
 
@@ -19,6 +20,8 @@ from levelhead.illusion._questions import Difficulty
 from levelhead.records import Example, Image, Verdict
 
 METADATA = "metadata.jsonl"
+PART = ".part"
+"""Ending of a file that is being written."""
 NONE = "none"
 """Condition, and kind, of an example without a picture."""
 MAX_PROBLEMS_SHOWN = 20
@@ -44,10 +47,13 @@ class Row(BaseModel):
         pictured: The answer that the picture shows; empty for a blank one.
         seed: Seed of this very picture.
         sha256: Hash of the picture file.
+        license: Under which license the picture may be passed on; empty if nobody said.
+        source: Where the picture comes from; empty if nobody said.
+        check_score: How well the picture shows what it should, from 0 to 1; None if nobody checked.
         folder: Where the set lies; not a column.
     """
 
-    # Other columns are the owner's business: a source, a license, a name of the artist.
+    # Other columns are the owner's business: the name of an artist, a date.
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     file_name: _Text
@@ -64,6 +70,9 @@ class Row(BaseModel):
     pictured: str
     seed: int
     sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+    license: str = ""
+    source: str = ""
+    check_score: Annotated[float, Field(ge=0, le=1)] | None = None
     folder: Path = Field(default=Path(), exclude=True)
 
     @model_validator(mode="after")
@@ -116,6 +125,24 @@ def read_set(path: Path) -> list[Row]:
     if not rows:
         raise UsageError(f"{source} holds no row, so there is nothing to ask.")
     return list(rows.values())
+
+
+def write_rows(folder: Path, rows: Iterable[Row]) -> None:
+    """Write `metadata.jsonl`: whole, or as it was before.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    lines = (json.dumps(row.model_dump(mode="json"), ensure_ascii=False) + "\n" for row in rows)
+    replace_file(folder / METADATA, "".join(lines).encode())
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file so that it is whole or absent, whenever the process dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + PART)
+    part.write_bytes(data)
+    part.replace(path)
 
 
 def to_examples(rows: Sequence[Row]) -> list[Example]:
