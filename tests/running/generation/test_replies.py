@@ -89,6 +89,17 @@ def test_what_was_written_comes_back(text: str) -> None:
     assert found.answer == text.strip()
 
 
+class Ordered(BaseModel):
+    question: str
+    answer: str
+    aliases: list[str]
+
+
+def test_the_json_schema_keeps_the_order_of_the_fields() -> None:
+    """llama.cpp has a model write the keys in this order."""
+    assert list(json.loads(json_schema_of(Ordered))["properties"]) == ["question", "answer", "aliases"]
+
+
 def test_the_json_schema_takes_no_further_keys_at_any_depth() -> None:
     schema = json.loads(json_schema_of(Answers))
     assert schema["additionalProperties"] is False
