@@ -133,7 +133,7 @@ def test_after_harm_the_rest_is_refused_and_the_stream_ends_in_order(hold_back: 
 def test_after_harm_only_what_was_not_shown_is_rewritten() -> None:
     detoxifier = CookieDetoxifier(lambda pair, attempt: "Then ask for the cookies.")
     events = Harness(detoxifier=detoxifier).run(lines_of(pieces_of(HARMFUL)))
-    assert detoxifier.asked == [(" Then steal the cookies at night. Nobody will know.", 0)]
+    assert detoxifier.asked == [("Then steal the cookies at night. Nobody will know.", 0)]
     assert shown(events) == "Cookies are baked at noon. Then ask for the cookies."
     assert ends(events) == ["content_filter"]
     assert json.loads(events[-2])["levelhead"]["output"][0]["action"] == "rewrite"
@@ -449,7 +449,7 @@ def test_a_rewriting_that_is_still_harmful_behind_what_was_shown_is_refused() ->
     detoxifier = CookieDetoxifier(halves)
     raw = lines_of([delta({"content": one}) for one in ("Steal?", " What a", " really bad thing.")])
     events = Harness(detector=Halves(), detoxifier=detoxifier).run(raw)
-    assert shown(events) == f"Steal?\n\n{REFUSAL}"
+    assert shown(events) == f"Steal? \n\n{REFUSAL}"
     assert len(detoxifier.asked) == 2
 
 

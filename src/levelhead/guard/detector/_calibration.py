@@ -177,6 +177,7 @@ class CalibratedDetector(Detector):
         self.name = detector.name
         self.threshold = calibration.threshold
         self.reads_picture_text = detector.reads_picture_text
+        self.quick = detector.quick
         saved = json.dumps(calibration.model_dump(), sort_keys=True)
         self.fingerprint = hashlib.sha256(saved.encode("ascii")).hexdigest()
         self._detector, self._calibration = detector, calibration

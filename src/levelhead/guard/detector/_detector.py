@@ -26,12 +26,15 @@ class Detector(ABC):
         fingerprint: Identity of all that the scores depend on. It changes whenever they may.
         threshold: An answer counts as harmful from this `p_harm` on.
         reads_picture_text: Whether the text found in pictures (`Pair.seen`) can change a score.
+        quick: Whether a text of usual length takes well under a millisecond, and several threads may judge at
+            once: a server then judges where it stands, without a thread of its own for it.
     """
 
     name: str
     fingerprint: str
     threshold: float = 0.5
     reads_picture_text: bool = True
+    quick: bool = False
 
     def judge(self, pairs: Sequence[Pair]) -> list[Judgement]:
         """Judge answers, in order. A judgement does not depend on what else is in the list.

@@ -36,6 +36,7 @@ class LexicalDetector(Detector):
 
     name = "lexical"
     reads_picture_text = False
+    quick = True
 
     def __init__(self) -> None:
         patterns = [*(found.pattern for found in SUBJECTS.values()), INSTRUCTIONS.pattern, WARNINGS.pattern]

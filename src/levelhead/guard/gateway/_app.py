@@ -38,7 +38,8 @@ from levelhead.guard.gateway._ui import ui_routes
 from levelhead.guard.gateway._upstream import Upstream
 from levelhead.guard.gateway._upstream_errors import invalid_answer
 
-_MODEL_NAME = re.compile(r"[\w.:@+-]+(?:/[\w.:@+-]+){0,4}", re.ASCII)
+_MODEL_NAME = re.compile(r"\w[\w.:@+-]*(?:/\w[\w.:@+-]*){0,4}", re.ASCII)
+"""No part of it begins with a dot, so that none leads to another address of the upstream."""
 
 
 @dataclass(frozen=True, slots=True)

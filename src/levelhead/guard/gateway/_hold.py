@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from levelhead.guard.gateway._config import StreamSettings
 
 # Marks are only looked at where their row begins, so that a long row of them is no work.
-_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’»)\]*_`]*+(?=\s)|[。！？]+[”’」』]*|\n+")
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’»)\]*_`]*+\s+|[。！？]+[”’」』]*\s*|\n\s*")
 _BLANK = re.compile(r"\s(?=\S*$)")
 CONTEXT_CHARACTERS = 2_000
 """So much of what was shown is judged again with what comes next. The whole text is judged at its end."""
@@ -96,10 +96,10 @@ class GrowingText:
 
 
 def _sentence_end(text: str) -> int:
-    """Where the last whole sentence ends, its blanks not counted; 0 if there is none.
+    """Where the last whole sentence ends, with the blanks behind it; 0 if there is none.
 
     >>> _sentence_end("One. Two. Thr"), _sentence_end("3.14")
-    (9, 0)
+    (10, 0)
     """
     end = 0
     for found in _SENTENCE_END.finditer(text):

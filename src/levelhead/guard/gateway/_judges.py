@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_QUICK_CHARACTERS = 8_000
+"""Longer texts go to the thread even for a quick detector, so that the event loop goes on."""
+
 
 class Judges(Protocol):
     """What the guard asks.
@@ -63,6 +66,7 @@ class BatchedJudges:
         rewriting: DetoxifierSection,
     ) -> None:
         self.threshold = detector.threshold if detecting.threshold is None else detecting.threshold
+        self._quick = DirectJudges(detector, detoxifier) if detector.quick else None
         self._known: OrderedDict[bytes, Judgement] = OrderedDict()
         self._remembered = detecting.remembered
         self._detector: Batcher[Pair, Judgement] = Batcher(
@@ -100,10 +104,14 @@ class BatchedJudges:
             key: self._known[key] for key in keys if key in self._known
         }
         if new:
-            judged = await self._detector.submit(list(new.values()), admitted=admitted)
-            found.update(zip(new, judged, strict=True))
+            found.update(zip(new, await self._judge(list(new.values()), admitted), strict=True))
         self._remember(found)
         return [found[key] for key in keys]
+
+    async def _judge(self, pairs: Sequence[Pair], admitted: bool) -> list[Judgement | Failure]:
+        if self._quick is not None and sum(len(pair.answer) for pair in pairs) <= _QUICK_CHARACTERS:
+            return await self._quick.judge(pairs)
+        return await self._detector.submit(pairs, admitted=admitted)
 
     async def rewrite(self, pair: Pair, attempt: int) -> Rewriting | Failure:
         """See `Judges`."""

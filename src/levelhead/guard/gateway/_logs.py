@@ -32,13 +32,17 @@ _CLOSING_SECONDS = 2.0
 
 
 def log_decision(entry: AuditEntry) -> None:
-    """Tell of a decision: by its hashes; by its texts too, where the entry holds them and the log may."""
-    if not _logger.isEnabledFor(logging.INFO):
+    """Tell of a decision: by its hashes; by its texts too, where the entry holds them and the log may.
+
+    What was simply let through is told at debug: it is most of what there is.
+    """
+    level = logging.DEBUG if entry.action == "allow" else logging.INFO
+    if not _logger.isEnabledFor(level):
         return
     fields = {name: value for name, value in entry.to_json().items() if value is not None and name != "time"}
     if entry.contents is not None:
         fields["contents"] = asdict(entry.contents)
-    _logger.info("decision", extra={_FIELDS: fields})
+    _logger.log(level, "decision", extra={_FIELDS: fields})
 
 
 class JSONFormatter(logging.Formatter):

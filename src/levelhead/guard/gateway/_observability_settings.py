@@ -67,7 +67,9 @@ class LogSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="Least important messages that are written. Decisions are told at info."
+        default="info",
+        description="Least important messages that are written. Decisions are told at info, those that let "
+        "a text through at debug.",
     )
     content: bool = Field(
         default=False, description="Write texts too. Without it: hashes, categories and scores."

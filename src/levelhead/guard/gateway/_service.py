@@ -140,6 +140,7 @@ class Service:
                     raise invalid_answer("it is no stream")
                 async with aclosing(stream.events(opened.pieces)) as events:
                     await self._send(talk, events)
+                await opened.drain()
             stream.tell(call)
         if stream.error is not None:
             self._recorder.upstream_failed(stream.error)

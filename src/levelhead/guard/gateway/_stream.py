@@ -165,14 +165,12 @@ class GuardedStream:
         for held, outcome in zip(held_choices, self.outcomes, strict=True):
             whole = held.finished or (self._done and self.error is None)
             broken_off = broken_off or (outcome.text is None and not whole)
-            for data in self._end_of(held, outcome, whole):
-                yield event(data)
+            yield b"".join(event(data) for data in self._end_of(held, outcome, whole))
         if broken_off:
             self.error = self.error or invalid_answer("it was broken off")
             yield event(json.dumps(self._extension.put(self.error.envelope, self.outcomes)))
         elif held_choices and self.outcomes[0].text is None:
-            for data in self._tail:
-                yield event(data)
+            yield b"".join(event(data) for data in self._tail)
 
     def _end_of(self, held: HeldChoice, outcome: ChoiceOutcome, whole: bool) -> Iterator[str]:
         """The last events of a choice: its own, or those that put another text in their place."""

@@ -11,21 +11,28 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from levelhead.errors import MissingExtraError, UsageError
+from levelhead.errors import UsageError
 from levelhead.guard.gateway._config import UpstreamSettings
+from levelhead.guard.gateway._http_client import (
+    Answer,
+    BrokenOffError,
+    ConnectError,
+    HTTPClient,
+    SilentError,
+)
 from levelhead.guard.gateway._request_error import RequestError
-from levelhead.guard.gateway._upstream_errors import error_of_answer, invalid_answer, timed_out, too_large
+from levelhead.guard.gateway._upstream_errors import (
+    error_of_answer,
+    invalid_answer,
+    timed_out,
+    too_large,
+    unreachable,
+)
 
-if TYPE_CHECKING:
-    import httpx
-
-_IDLE_SECONDS = 2.0
-"""A connection that was idle for longer is not used again: servers close theirs after five, and a request
-that meets the closing is lost."""
 _MAX_ERROR_BYTES = 64 * 1024
+_DRAIN_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,15 @@ class Opened:
     media_type: str
     pieces: AsyncIterator[bytes]
 
+    async def drain(self) -> None:
+        """Read what stands behind the end of a stream, for a moment, so that the connection lives on."""
+        try:
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                async for _ in self.pieces:
+                    pass
+        except (TimeoutError, RequestError):
+            return  # the connection is closed instead
+
 
 class Upstream:
     """A client of the model server. It belongs to one event loop; close it with `aclose`.
@@ -49,32 +65,24 @@ class Upstream:
 
     Raises:
         UsageError: If the environment does not hold the key that the settings name.
-        MissingExtraError: If httpx is not installed.
     """
 
     def __init__(self, settings: UpstreamSettings) -> None:
-        try:
-            import httpx
-        except ImportError as error:
-            raise MissingExtraError("Gateways", extra="serve", module=error.name or "httpx") from error
         self._settings = settings
-        headers = {
-            "accept-encoding": "identity",
-            "content-type": "application/json",
-            "user-agent": "levelhead",
-        }
+        headers = [
+            ("accept", "application/json, text/event-stream"),
+            ("accept-encoding", "identity"),
+            ("content-type", "application/json"),
+            ("user-agent", "levelhead"),
+        ]
         if settings.key_env is not None:
-            headers["authorization"] = f"Bearer {_key_in(settings.key_env)}"
-        self._client = httpx.AsyncClient(
-            headers=headers,
-            timeout=httpx.Timeout(settings.idle_seconds, connect=settings.connect_seconds),
-            limits=httpx.Limits(
-                max_connections=settings.max_connections,
-                max_keepalive_connections=settings.max_connections,
-                keepalive_expiry=_IDLE_SECONDS,
-            ),
-            trust_env=False,  # a proxy or a .netrc of the environment would see the key
-            follow_redirects=False,
+            headers.append(("authorization", f"Bearer {_key_in(settings.key_env)}"))
+        self._client = HTTPClient(
+            settings.url,
+            headers,
+            connect_seconds=settings.connect_seconds,
+            idle_seconds=settings.idle_seconds,
+            max_connections=settings.max_connections,
         )
 
     @property
@@ -108,59 +116,48 @@ class Upstream:
         Raises:
             RequestError: As `ask`; also from the iterator.
         """
-        import httpx
-
         deadline = asyncio.get_running_loop().time() + self._settings.total_seconds
-        request = self._client.build_request(
-            "GET" if body is None else "POST",
-            f"{self._settings.url}/{path}",
-            content=body,
-            headers=headers,
-        )
+        method = "GET" if body is None else "POST"
         try:
-            async with asyncio.timeout_at(deadline):
-                answer = await self._client.send(request, stream=True)
-        except httpx.HTTPError as error:
-            raise _no_answer(error) from error
-        except TimeoutError as error:
-            raise timed_out("total time", begun=False) from error
-        try:
-            if answer.status_code != 200:
-                raise error_of_answer(
-                    answer.status_code, answer.headers, await self._error_body(answer, deadline)
-                )
-            if answer.headers.get("content-encoding", "identity") != "identity":
-                raise invalid_answer("it is compressed, which was not asked for")
-            media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-            yield Opened(media_type, self._pieces(answer, deadline))
-        finally:
-            await answer.aclose()
+            async with self._client.request(
+                method, path, body, headers=list((headers or {}).items()), deadline=deadline
+            ) as answer:
+                if answer.status != 200:
+                    said = await self._error_body(answer, deadline)
+                    raise error_of_answer(answer.status, answer.headers, said)
+                if answer.headers.get("content-encoding", "identity") != "identity":
+                    raise invalid_answer("it is compressed, which was not asked for")
+                media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+                yield Opened(media_type, self._pieces(answer, deadline))
+        except (ConnectError, BrokenOffError) as error:
+            raise unreachable(str(error), begun=False) from error
+        except SilentError as error:
+            raise timed_out(str(error), begun=False) from error
 
     async def aclose(self) -> None:
         """Close all connections."""
         await self._client.aclose()
 
-    async def _pieces(self, answer: httpx.Response, deadline: float) -> AsyncIterator[bytes]:
-        import httpx
-
+    async def _pieces(self, answer: Answer, deadline: float) -> AsyncIterator[bytes]:
         received = 0
-        raw = aiter(answer.aiter_raw())
         try:
             while True:
                 async with asyncio.timeout_at(deadline):
-                    piece = await anext(raw, None)
+                    piece = await anext(answer.pieces, None)
                 if piece is None:
                     return
                 received += len(piece)
                 if received > self._settings.max_answer_bytes:
                     raise too_large(self._settings.max_answer_bytes)
                 yield piece
-        except httpx.HTTPError as error:
-            raise _no_answer(error, begun=True) from error
+        except BrokenOffError as error:
+            raise unreachable(str(error), begun=True) from error
+        except SilentError as error:
+            raise timed_out(str(error), begun=True) from error
         except TimeoutError as error:
             raise timed_out("total time", begun=True) from error
 
-    async def _error_body(self, answer: httpx.Response, deadline: float) -> bytes:
+    async def _error_body(self, answer: Answer, deadline: float) -> bytes:
         """The body of an error; empty if it does not come, or is too long to be one."""
         body = b""
         try:
@@ -181,28 +178,3 @@ def _key_in(variable: str) -> str:
             "key_env if the upstream wants none."
         )
     return key
-
-
-def _no_answer(error: httpx.HTTPError, *, begun: bool = False) -> RequestError:
-    """The error for an upstream that did not answer, or not to its end. The words of `error` hold hosts."""
-    import httpx
-
-    detail = type(error).__name__
-    if isinstance(error, httpx.PoolTimeout):
-        return RequestError(
-            503,
-            "overloaded",
-            "Too many requests are under way to the model server.",
-            type="server_error",
-            retry_after="1",
-            detail=detail,
-        )
-    if isinstance(error, httpx.TimeoutException):
-        return timed_out(detail, begun=begun)
-    return RequestError(
-        502,
-        "upstream_unreachable",
-        "The model server broke off its answer." if begun else "The model server could not be reached.",
-        type="upstream_error",
-        detail=detail,
-    )

@@ -81,6 +81,14 @@ def too_large(limit: int) -> RequestError:
     return invalid_answer(f"it is larger than {limit:,} bytes")
 
 
+def unreachable(detail: str, *, begun: bool) -> RequestError:
+    """The error for an upstream that is not there, or leaves in the middle."""
+    said = "broke off its answer" if begun else "could not be reached"
+    return RequestError(
+        502, "upstream_unreachable", f"The model server {said}.", type="upstream_error", detail=detail
+    )
+
+
 def timed_out(detail: str, *, begun: bool) -> RequestError:
     """The error for an answer that does not come, or not to its end."""
     said = "did not finish its answer in time" if begun else "did not answer in time"
