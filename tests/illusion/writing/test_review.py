@@ -15,6 +15,7 @@ from levelhead.illusion import (
     QUESTION_REVIEW_FILE,
     REJECTED_FILE,
     QuestionDecision,
+    Subject,
     accept_questions,
     build,
     lint,
@@ -27,6 +28,11 @@ from tests.illusion.writing import recorded
 from tests.illusion.writing.writers import ANIMALS, CITIES, SETTINGS, run, writer
 
 Line = dict[str, str]
+# Twenty-four questions that share too few words to be taken for each other.
+PLACES = """
+    orchard harbor violin granite lantern meadow compass velvet marble saddle thunder candle anchor pepper
+    ribbon window copper basket feather kettle ladder mirror needle pillow
+"""
 
 
 @pytest.fixture
@@ -109,6 +115,25 @@ def test_kept_questions_become_a_bank_that_lint_and_build_take(folder: Path, tmp
     assert {problem.rule for problem in lint(bank)} == {"too few questions"}
     assert [str(one) for one in report.shortcomings] == [str(one) for one in lint(bank)]
     assert build(bank[:2], tmp_path / "set").questions == 2
+
+
+def test_a_category_of_enough_questions_is_a_sound_bank(tmp_path: Path) -> None:
+    words = PLACES.split()
+    items = [
+        recorded.item(f"Which animal once slept beside the {word} of our village?", f"{word} dog", wrong)
+        for word, wrong in zip(words, ["lion, puma, lynx, tiger, cheetah"] * len(words), strict=True)
+    ]
+    settings = replace(SETTINGS, count=24, rounds=4)
+    run(
+        writer(items={"our village": items}),
+        tmp_path / "out",
+        Subject("village", "our village"),
+        settings=settings,
+    )
+    report = accept_questions(tmp_path / "out", tmp_path / "BANK.jsonl", unreviewed=True)
+    assert report.questions == 24
+    assert report.shortcomings == ()
+    assert lint(load_questions(tmp_path / "BANK.jsonl")) == []
 
 
 def test_a_line_copied_from_the_rejected_ones_is_reviewed_like_the_others(

@@ -69,7 +69,7 @@ def row_id(category: str, *parts: object) -> str:
     """A short name for what a row is about, the same in every run, that can stand in a bank.
 
     >>> row_id("city", "What is the capital of France?")
-    'city-4b8d46b9'
+    'city-eaa573f7'
     """
     return f"{category}-{hashlib.sha256(json.dumps(parts).encode('ascii')).hexdigest()[:8]}"
 

@@ -82,8 +82,8 @@ def first_fault(error: ValidationError) -> str:
 def json_schema_of(schema: type[BaseModel]) -> str:
     """A schema as JSON Schema, in the strict form that servers ask for: no object takes further keys.
 
-    `Sampling.json_schema` takes it. Keys stay in the order of the fields, because servers have them written in
-    that order: a question comes before its answers.
+    `Sampling.json_schema` takes it. Keys stay in the order of the fields, because servers have them written
+    in that order: a question comes before its answers.
     """
     return json.dumps(_closed(schema.model_json_schema()))
 
