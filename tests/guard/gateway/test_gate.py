@@ -35,6 +35,7 @@ from tests.guard.gateway.scripted import (
 )
 
 KEY, OTHER_KEY = "key-of-the-first-client", "key-of-the-second-client"
+JSON_KIND = {"content-type": "application/json"}
 ASKING: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Hello"}]}
 
 
@@ -103,7 +104,9 @@ def test_a_chunked_body_is_413_as_soon_as_it_is_too_large(small: World) -> None:
 
     began = time.monotonic()
     try:
-        answer = httpx.post(f"{small.url}/v1/chat/completions", content=endless(), timeout=10)
+        answer = httpx.post(
+            f"{small.url}/v1/chat/completions", content=endless(), headers=JSON_KIND, timeout=10
+        )
         assert answer.status_code == 413
     except (httpx.WriteError, httpx.ReadError):
         pass  # cut off while sending, after the bound
@@ -116,9 +119,19 @@ def test_a_compressed_request_is_415_and_never_unpacked(small: World, encoding: 
     """Case 7."""
     bomb = gzip.compress(b" " * 10_000_000)[:15_000]
     answer = httpx.post(
-        f"{small.url}/v1/chat/completions", content=bomb, headers={"content-encoding": encoding}
+        f"{small.url}/v1/chat/completions", content=bomb, headers={**JSON_KIND, "content-encoding": encoding}
     )
     assert answer.status_code == 415
+    assert answer.json()["error"]["code"] == "unsupported_encoding"
+
+
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])
+def test_what_a_page_in_a_browser_can_send_to_any_address_is_415(small: World, kind: str | None) -> None:
+    headers = {} if kind is None else {"content-type": kind}
+    raw = json.dumps(ASKING).encode()
+    answer = httpx.post(f"{small.url}/v1/chat/completions", content=raw, headers=headers)
+    assert answer.status_code == 415
+    assert answer.json()["error"]["code"] == "unsupported_media_type"
 
 
 def test_a_body_that_does_not_come_is_408(small: World) -> None:

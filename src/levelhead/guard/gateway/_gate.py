@@ -129,15 +129,15 @@ class Gate:
             self._under_way += 1
             try:
                 began = time.perf_counter()
-                body = await self._read_body(headers, receive)
+                body = await self._read_body(scope["method"], headers, receive)
                 scope[SCOPE_KEY] = Admitted(request_id, client.key_id, body, began, _trace(headers))
                 if not await _while_there(self._app(scope, _nothing_more, reply), receive):
                     self._metrics.cancelled()
             finally:
                 self._under_way -= 1
 
-    async def _read_body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
-        _check_head(headers, self._limits.max_body_bytes)
+    async def _read_body(self, method: str, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        _check_head(method, headers, self._limits.max_body_bytes)
         pieces, received = [], 0
         try:
             async with asyncio.timeout(self._limits.body_seconds):
@@ -173,8 +173,14 @@ def _trace(headers: dict[bytes, bytes]) -> dict[str, str]:
     }
 
 
-def _check_head(headers: dict[bytes, bytes], max_bytes: int) -> None:
+def _check_head(method: str, headers: dict[bytes, bytes], max_bytes: int) -> None:
     """Refuse a body for what its headers say of it."""
+    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if method == "POST" and kind != b"application/json":
+        # A page in a browser may send other kinds to any address without asking.
+        raise RequestError(
+            415, "unsupported_media_type", "A request is JSON: send Content-Type: application/json."
+        )
     if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
         raise RequestError(
             415, "unsupported_encoding", "Compressed requests are not accepted. Send it as plain JSON."
