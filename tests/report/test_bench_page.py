@@ -49,7 +49,7 @@ def test_the_page_shows_both_rules_every_part_and_every_reply(tmp_path: Path) ->
 
 def test_the_headline_leaves_out_what_was_not_measured(tmp_path: Path) -> None:
     told = bench_headline(write_bench(tmp_path, [pope_row("no", "no")]))
-    assert "Accuracy 100%" in told
+    assert "POPE: 100% of 1 reply is right (95% interval 21–100%)." in told
     assert "Precision" not in told
     assert "No reply could be judged" in bench_headline(
         write_bench(tmp_path, [pope_row("no", None, verdict="failed")])

@@ -16,9 +16,9 @@ _LABELS = {
     "precision": "Precision",
     "recall": "Recall",
     "f1": "F1",
-    "a_acc": "Per question (aAcc)",
-    "q_acc": "Per question over all pictures (qAcc)",
-    "f_acc": "Per figure (fAcc)",
+    "a_acc": "aAcc",
+    "q_acc": "qAcc",
+    "f_acc": "fAcc",
     "yes_share": "Says yes",
     "rule_disagreement": "Rules disagree",
     "unclear": "Neither yes nor no",
@@ -27,7 +27,7 @@ _LABELS = {
     "failed": "Failed",
 }
 """By the name in `summary.json`, in the order of the table."""
-_HEADLINE = ("accuracy", "precision", "recall", "f1", "a_acc", "q_acc", "f_acc", "yes_share", "unclear")
+_HEADLINE = ("accuracy_strict", "precision", "recall", "f1", "q_acc", "f_acc", "yes_share", "unclear")
 _VERDICTS = {
     Verdict.CORRECT: "right",
     Verdict.OTHER: "not right",
@@ -52,6 +52,7 @@ class BenchView:
 
     title: str
     lead: str
+    rest: str
     notes: tuple[str, ...]
     columns: tuple[str, ...]
     lines: tuple[PartLine, ...]
@@ -68,10 +69,13 @@ def bench_view(run: Run) -> BenchView | None:
     if "paper" in numbers:
         parts.append(("All rows", "official rule", numbers["paper"]))
     for key in ("by_category", "by_shown"):
-        parts += [(_told(key, value), "", part) for value, part in numbers.get(key, {}).items()]
+        values = numbers.get(key, {})
+        # A single part has the numbers of the whole.
+        parts += [(_told(key, value), "", part) for value, part in values.items() if len(values) > 1]
     return BenchView(
-        title=str(numbers.get("title", numbers.get("name", ""))),
-        lead=bench_headline(run.summary),
+        title=str(numbers["title"]),
+        lead=_lead(numbers),
+        rest=_rest(numbers),
         notes=tuple(map(str, numbers.get("notes", ()))),
         columns=tuple(_LABELS[name] for name in names),
         lines=tuple(
@@ -83,18 +87,31 @@ def bench_view(run: Run) -> BenchView | None:
 
 
 def bench_headline(summary: Mapping[str, Any]) -> str:
-    """What came out, in one sentence: the benchmark's own headline numbers with their intervals.
+    """What came out: the benchmark's own numbers with their intervals, for a terminal.
 
     Args:
         summary: The content of `summary.json`; its part `bench` is read.
     """
     numbers = summary["bench"]
+    return f"{numbers['title']}: {_lead(numbers)} {_rest(numbers)}".strip()
+
+
+def _lead(numbers: Mapping[str, Any]) -> str:
+    figure = Figure.read(numbers, "accuracy" if "accuracy" in numbers else "a_acc")
+    if figure.value is None:
+        return "No reply could be judged."
+    replies = "reply is" if figure.n == 1 else "replies are"
+    return f"{figure.percent} of {figure.n:,} {replies} right (95% interval {figure.percent_interval})."
+
+
+def _rest(numbers: Mapping[str, Any]) -> str:
+    """The other numbers of the benchmark, those that were measured."""
     told = []
     for name in _HEADLINE:
         figure = Figure.read(numbers, name)
         if figure.value is not None:
             told.append(f"{_LABELS[name]} {figure.percent} ({figure.percent_interval}, n = {figure.n:,})")
-    return f"{numbers['title']}, {numbers['rows']:,} rows. {'; '.join(told) or 'No reply could be judged'}."
+    return f"{'; '.join(told)}." if told else ""
 
 
 def _told(column: str, value: str) -> str:

@@ -98,7 +98,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     for benchmark in (
         Benchmark(
             "correlationqa",
-            "CorrelationQA as released, in paper mode",
+            "CorrelationQA as released (paper mode)",
             _read_correlationqa,
             _judge_named,
             correlationqa_numbers,
@@ -113,7 +113,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         ),
         Benchmark(
             "pope",
-            "POPE: objects that are not in the picture",
+            "POPE",
             _read_pope,
             _judge_yes_no,
             pope_numbers,
@@ -125,12 +125,14 @@ BENCHMARKS: dict[str, Benchmark] = {
         ),
         Benchmark(
             "hallusionbench",
-            "HallusionBench: what is known against what is shown",
+            "HallusionBench",
             _read_hallusionbench,
             _judge_yes_no,
             hallusionbench_numbers,
             max_new_tokens=64,
             notes=(
+                "aAcc: replies that are right. qAcc: questions that are right beside every picture they are "
+                "asked with. fAcc: figures beside which every question is right.",
                 "Replies are judged by the rule for yes and no; the official code asks GPT-4.",
                 "As there, saying that one does not know is right where a supplementary picture (VS) was "
                 "left out; an empty reply is not.",
