@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from levelhead.cli import _illusion_bench, _illusion_writing
+from levelhead.cli import _illusion_bench, _illusion_pictures, _illusion_writing
 from levelhead.cli import _options as options
 from levelhead.errors import FailedRowsError, InterruptedRunError
 
 if TYPE_CHECKING:
-    from levelhead.illusion import BuildReport, Mode, Question
+    from levelhead.illusion import Mode
     from levelhead.models import Model
 
 app = typer.Typer(
@@ -33,38 +32,14 @@ class VariantName(StrEnum):
     CAPTION_FIRST = "caption-first"
 
 
-Bank = Annotated[
-    Path | None,
-    typer.Option("--bank", help="Own question file (JSONL) or folder of them. [default: the built-in bank]"),
-]
-
-
 app.command("bench")(_illusion_bench.run_bench)
 app.command("write")(_illusion_writing.write)
 app.command("accept")(_illusion_writing.accept)
 
 
-@app.command("build")
-def build_set(
-    out: options.Out,
-    questions: Annotated[
-        int | None, typer.Option("--questions", min=1, help="How many questions, spread over the categories.")
-    ] = None,
-    kinds: Annotated[
-        str, typer.Option("--kinds", help="Kinds of pictures, separated by commas.")
-    ] = "typographic",
-    seed: options.Seed = 0,
-    bank: Bank = None,
-) -> None:
-    """Draw the pictures and write the set as an ImageFolder: metadata.jsonl and image files."""
-    from levelhead.illusion import load_questions, select
-
-    names = [kind.strip() for kind in kinds.split(",")]
-    report = draw(select(load_questions(bank), questions), out, kinds=names, seed=seed)
-    typer.echo(
-        f"{report.questions} questions, {report.pictures} pictures ({report.written} newly drawn): "
-        f"{out / 'metadata.jsonl'}"
-    )
+app.command("build")(_illusion_pictures.build_set)
+app.command("check")(_illusion_pictures.check_pictures)
+app.command("push")(_illusion_pictures.push_set)
 
 
 @app.command("run")
@@ -117,16 +92,6 @@ def lint(
         typer.echo(problem)
     typer.echo(f"{len(questions)} questions, {len(problems)} problems")
     raise typer.Exit(1 if problems else 0)
-
-
-def draw(questions: Sequence[Question], out: Path, *, kinds: Sequence[str], seed: int) -> BuildReport:
-    """Build a set under a progress bar."""
-    from levelhead.illusion import PICTURES_PER_QUESTION, build
-    from levelhead.running import choose_style, show_progress
-
-    total = len(questions) * len(kinds) * PICTURES_PER_QUESTION
-    with show_progress("drawing", total=total, held=0, style=choose_style()) as advance:
-        return build(questions, out, kinds=kinds, seed=seed, progress=lambda done, total: advance(1))
 
 
 def run_illusion(

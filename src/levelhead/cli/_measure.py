@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from levelhead.cli import _illusion
+from levelhead.cli import _illusion, _illusion_pictures
 from levelhead.cli import _options as options
 from levelhead.errors import UsageError
 
@@ -43,7 +43,7 @@ def measure(
     ) as loaded:
         require_sight(loaded)  # before anything is drawn
         data = out / DATA_FOLDER / "illusion"
-        _illusion.draw(questions, data, kinds=["typographic"], seed=seed)
+        _illusion_pictures.draw(questions, data, kinds=["typographic"], seed=seed)
         _illusion.run_illusion(loaded, data, out, limit=None, mode=mode.value, with_shift=not no_shift)
 
 

@@ -1,10 +1,14 @@
 """CorrelationQA: how often a related but wrong picture makes a model name what it sees, not what it knows."""
 
 from levelhead.illusion._build import BuildReport, Failure, build
+from levelhead.illusion._cache import default_cache
+from levelhead.illusion._checking import CheckReport, check_set
 from levelhead.illusion._compare import compare_illusion
+from levelhead.illusion._estimate import Estimate, estimate
 from levelhead.illusion._lint import Problem, lint
 from levelhead.illusion._numbers import JudgedRow, illusion_numbers
 from levelhead.illusion._plan import PICTURES_PER_QUESTION, Missing
+from levelhead.illusion._push import push
 from levelhead.illusion._questions import Question, load_questions, select
 from levelhead.illusion._recheck import Recheck, bank_recheck
 from levelhead.illusion._run import Mode, run
@@ -12,8 +16,12 @@ from levelhead.illusion._set import Row, judge_example, read_set, to_examples
 from levelhead.illusion._variants import VARIANTS, Variant
 from levelhead.illusion.bench._benchmarks import BENCHMARKS
 from levelhead.illusion.bench._run import run_benchmark
+from levelhead.illusion.pictures._checks import make_check
+from levelhead.illusion.pictures._diffusion import DiffusionSettings
+from levelhead.illusion.pictures._images_api import ServerSettings
 from levelhead.illusion.pictures._kind import DrawnKind, Order, Picture, PictureKind, picture_seed
 from levelhead.illusion.pictures._kinds import KINDS, KindSettings, make_kinds
+from levelhead.illusion.pictures._prompts import Prompts, read_prompts
 from levelhead.illusion.pictures._scene import typographic_scene
 from levelhead.illusion.pictures._typographic import typographic
 from levelhead.illusion.writing._accept import AcceptReport, accept_questions
@@ -40,7 +48,10 @@ __all__ = [
     "VARIANTS",
     "AcceptReport",
     "BuildReport",
+    "CheckReport",
+    "DiffusionSettings",
     "DrawnKind",
+    "Estimate",
     "Failure",
     "JudgedRow",
     "KindSettings",
@@ -50,6 +61,7 @@ __all__ = [
     "Picture",
     "PictureKind",
     "Problem",
+    "Prompts",
     "Question",
     "QuestionDecision",
     "QuestionReview",
@@ -57,6 +69,7 @@ __all__ = [
     "Rejection",
     "ReviewedQuestion",
     "Row",
+    "ServerSettings",
     "Subject",
     "Variant",
     "WritingReport",
@@ -66,16 +79,22 @@ __all__ = [
     "bank_recheck",
     "bank_subjects",
     "build",
+    "check_set",
     "compare_illusion",
+    "default_cache",
+    "estimate",
     "illusion_numbers",
     "judge_example",
     "lint",
     "load_questions",
+    "make_check",
     "make_kinds",
     "own_subject",
     "picture_seed",
     "prepare_question_review",
+    "push",
     "read_names",
+    "read_prompts",
     "read_question_review",
     "read_set",
     "run",

@@ -44,6 +44,10 @@ class PictureCache:
             return None
         return Picture(data, facts["license"], facts["source"])
 
+    def has(self, plan: Plan) -> bool:
+        """Whether the picture of a plan was kept; whether it is whole shows when it is needed."""
+        return self._entry(plan).is_file()
+
     def put(self, plan: Plan, picture: Picture) -> None:
         """Keep a picture.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,11 +12,9 @@ from typing import Any
 from PIL import Image
 
 from levelhead.errors import ImageError, MissingExtraError, ModelError, UsageError
+from levelhead.illusion.pictures._checkpoint import hash_checkpoint
 from levelhead.illusion.pictures._kind import Order, Outcome, Picture, PictureKind, blank_photo, encode_photo
 from levelhead.illusion.pictures._prompts import Prompts
-
-_FILES = (".json", ".safetensors", ".bin", ".txt", ".model")
-_HASHED_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +67,13 @@ class Diffusion(PictureKind):
         self._checkpoint = checkpoint
         self._prompts = prompts or Prompts()
         self._settings = settings or DiffusionSettings()
-        self.batch_size = self._settings.batch_size
+        self.batch_size = self.trial_size = self._settings.batch_size
         self._folder = _locate(checkpoint)
 
     @cached_property
     def identity(self) -> str:
         drawing = [self._settings.steps, self._settings.guidance, self._settings.size]
-        return json.dumps([self.name, _hash_of(self._folder), self._prompts.to_json(), drawing])
+        return json.dumps([self.name, hash_checkpoint(self._folder), self._prompts.to_json(), drawing])
 
     def draw(self, orders: Sequence[Order]) -> Iterator[tuple[int, Outcome]]:
         asked = [index for index, order in enumerate(orders) if order.answer]
@@ -161,14 +158,3 @@ def _locate(checkpoint: str) -> Path:
             "save_pretrained wrote, or the id of a hub model."
         )
     return folder
-
-
-def _hash_of(folder: Path) -> str:
-    """Hash of all files that the pictures depend on."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.suffix in _FILES and path.is_file()):
-        digest.update(path.relative_to(folder).as_posix().encode())
-        with path.open("rb") as file:
-            while block := file.read(_HASHED_BYTES):
-                digest.update(block)
-    return digest.hexdigest()

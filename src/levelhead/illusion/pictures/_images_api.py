@@ -77,6 +77,7 @@ class ServedPictures(PictureKind):
         self._prompts = prompts or Prompts()
         self._settings = settings or ServerSettings()
         self.price = self._settings.price
+        self.trial_size = self._settings.concurrency
         if self._settings.concurrency < 1:
             raise UsageError(f"concurrency is {self._settings.concurrency}; it must be at least 1.")
         self._endpoint = find_endpoint(server, timeout=self._settings.timeout)

@@ -67,6 +67,7 @@ class PictureKind(ABC):
         costly: Whether a picture takes so much time or money that it is kept in a cache and told of before a
             build.
         batch_size: How many orders are handed over at once.
+        trial_size: How many are made at once to learn how long one takes.
         price: What one picture costs, in the currency of whoever asks; 0 for those made here.
     """
 
@@ -74,6 +75,7 @@ class PictureKind(ABC):
     suffix: Literal[".png", ".jpg"] = ".png"
     costly: bool = False
     batch_size: int = 16
+    trial_size: int = 8
     price: float = 0.0
 
     @property
