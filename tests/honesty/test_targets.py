@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from levelhead.answers import SURE, SURE_QUESTION, UNSURE
 from levelhead.errors import UsageError
 from levelhead.honesty._labels import Labelled, OwnAnswer
-from levelhead.honesty._prompts import STYLES, SURE, SURE_QUESTION, UNSURE, PromptFormat, Shot, Style
+from levelhead.honesty._prompts import STYLES, PromptFormat, Shot, Style
 from levelhead.honesty._refusals import is_taught_refusal
 from levelhead.honesty._targets import METHODS, Method, dialogue_of, dialogues_of
 from levelhead.training import Dialogue

@@ -5,10 +5,14 @@ This room knows texts only: nothing about models, pictures or files.
 
 from levelhead.answers._clauses import is_refusal as _is_refusal
 from levelhead.answers._matching import answer_words, mentions, plain, same_word, word_set
+from levelhead.answers._sureness import SURE, SURE_QUESTION, UNSURE
 from levelhead.answers._verdicts import disagreement, judge, paper_correct
 from levelhead.answers._yes_no import YesNo, paper_yes_or_no, yes_or_no
 
 __all__ = [
+    "SURE",
+    "SURE_QUESTION",
+    "UNSURE",
     "YesNo",
     "answer_words",
     "disagreement",

@@ -16,15 +16,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from levelhead.answers import SURE, SURE_QUESTION, UNSURE
 from levelhead.errors import UsageError
 from levelhead.records import Example, Prompt, Turn
 
 Style = Literal["completion", "chat", "paper"]
 STYLES: tuple[Style, ...] = get_args(Style)
 
-SURE_QUESTION = "Are you sure you accurately answered the question based on your internal knowledge?"
-"""The protocol string of R-Tuning (section 3.2 of the paper)."""
-SURE, UNSURE = "I am sure.", "I am unsure."
 ANSWER_TURN = 1
 """Where the answer stands among the turns of a dialogue."""
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -63,12 +63,16 @@ class Harness:
             self.decider,
             Extension(ReplySettings(), "r", []),
             self._keep,
+            self._sureness,
             stream=StreamSettings(hold_back=hold_back, longest_hold=longest_hold),
             upstream=UpstreamSettings(max_event_bytes=20_000),
         )
 
     async def _keep(self, outcomes: Sequence[ChoiceOutcome]) -> None:
         self.kept += outcomes
+
+    async def _sureness(self, outcome: ChoiceOutcome, text: str) -> ChoiceOutcome:
+        return outcome
 
     def run(self, raw: bytes, *, size: int = 64, failure: RequestError | None = None) -> list[str]:
         """The data of the events that the client gets."""

@@ -40,6 +40,12 @@ class WholeAnswer:
         """Tell a trace what kind of answer it is."""
         tell_answer(call, self._fields, [str(one.get("finish_reason")) for one in self._choices])
 
+    def text(self, place: int) -> str:
+        """The answer itself of a choice of a chat; "" if it is no text, or not all that the choice says."""
+        message = self._choices[place].get("message", {})
+        content = message.get("content")
+        return content if isinstance(content, str) and not message.get("tool_calls") else ""
+
     async def decide(self, decider: ChoiceDecider) -> list[ChoiceOutcome]:
         """Decide about every choice."""
         if len(self._choices) == 1:
@@ -52,10 +58,10 @@ class WholeAnswer:
 
         If every choice goes out as it is, that is the one that came, byte for byte but for the field of ours.
         """
-        if all(one.text is None for one in outcomes):
+        if all(one.text is None and not _caveat(one) for one in outcomes):
             return extension.splice(self._raw.decode("utf-8"), self._fields, outcomes).encode("utf-8")
         choices = [
-            choice if one.text is None else replaced(choice, one.text, self._endpoint)
+            _changed(choice, one) if one.text is None else replaced(choice, one.text, self._endpoint)
             for choice, one in zip(self._choices, outcomes, strict=True)
         ]
         return extension.encoded({**self._fields, "choices": choices}, outcomes)
@@ -67,6 +73,18 @@ class WholeAnswer:
             spoken.add(said)
         index = choice.get("index")
         return await decider.decide(index if isinstance(index, int) else place, spoken)
+
+
+def _caveat(outcome: ChoiceOutcome) -> bool:
+    return outcome.sureness is not None and outcome.sureness.text is not None
+
+
+def _changed(choice: JSONObject, outcome: ChoiceOutcome) -> JSONObject:
+    """A choice that passed, with what comes of the model's being unsure."""
+    if outcome.sureness is None or not _caveat(outcome):
+        return choice
+    message = {**choice["message"], "content": outcome.sureness.put_to(choice["message"]["content"])}
+    return {**choice, "message": message, "logprobs": None}
 
 
 def tell_answer(call: Span, fields: JSONObject, finish_reasons: Sequence[str]) -> None:

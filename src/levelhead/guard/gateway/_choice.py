@@ -13,6 +13,7 @@ from levelhead.guard._pair import Pair
 from levelhead.guard.gateway._decide import Decider, Piece
 from levelhead.guard.gateway._decision import Decision
 from levelhead.guard.gateway._spoken import CONTENT, SHOWN_CHANNELS, Spoken
+from levelhead.guard.gateway._sureness import Sureness
 
 RAIL_OFF = "The rail for answers is off."
 
@@ -26,11 +27,13 @@ class ChoiceOutcome:
         decisions: About each of its texts, the answer itself first.
         text: What the client gets in its place, with what it has seen already at its beginning; None if the
             choice goes out as it is.
+        sureness: What the model says of its answer; None if it was not asked.
     """
 
     index: int
     decisions: Sequence[Decision]
     text: str | None = field(repr=False)
+    sureness: Sureness | None = None
 
     @property
     def decision(self) -> Decision:

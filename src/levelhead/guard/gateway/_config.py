@@ -17,6 +17,7 @@ from levelhead.guard.detoxifier._template import REFUSAL
 from levelhead.guard.gateway._audit_settings import AuditSettings
 from levelhead.guard.gateway._media_policy import MIB, MediaPolicy
 from levelhead.guard.gateway._observability_settings import LogSettings, TelemetrySettings, UISettings
+from levelhead.guard.gateway._sureness import Unsure
 
 Seconds: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count: TypeAlias = Annotated[int, Field(ge=1)]
@@ -198,6 +199,25 @@ class StreamSettings(Settings):
     )
 
 
+class HonestySettings(Settings):
+    """The honesty rail: ask the model, after each answer to a chat, whether it is sure. One request more."""
+
+    on: bool = Field(False, description="Ask. It means something for models tuned by R-Tuning.")
+    threshold: Share = Field(0.5, description="p_sure below which an answer counts as unsure.")
+    below: Unsure = Field(
+        "tell",
+        description="What becomes of an unsure answer. tell: p_sure in the field `levelhead`. caveat: a "
+        "sentence behind it. abstain: another text in its place; in a stream, which was shown already, a "
+        "caveat.",
+    )
+    caveat: str = Field(
+        "I am not sure of this answer.", pattern=r"\S", description="The sentence behind an unsure answer."
+    )
+    abstention: str = Field(
+        "I am not sure enough to answer this.", pattern=r"\S", description="The text in its place."
+    )
+
+
 class ReplySettings(Settings):
     """What clients are told beside the answer."""
 
@@ -224,6 +244,7 @@ class GatewayConfig(Settings):
     detector: DetectorSection = DetectorSection()
     detoxifier: DetoxifierSection = DetoxifierSection()
     stream: StreamSettings = StreamSettings()
+    honesty: HonestySettings = HonestySettings()
     reply: ReplySettings = ReplySettings()
     media: MediaPolicy = MediaPolicy()
     audit: AuditSettings | None = None

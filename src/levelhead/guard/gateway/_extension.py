@@ -47,7 +47,9 @@ class Extension:
         if self._input is not None:
             told["input"] = self._summary(self._input)
         if outcomes:
-            told["output"] = [{"index": one.index, **self._summary(one.decision)} for one in outcomes]
+            told["output"] = [
+                {"index": one.index, **self._summary(one.decision), **_sureness(one)} for one in outcomes
+            ]
         return told
 
     def put(self, fields: JSONObject, outcomes: Sequence[ChoiceOutcome] = ()) -> JSONObject:
@@ -90,3 +92,10 @@ class Extension:
             # The reason of a failed rewriting holds a score as well.
             told["reason"] = None if decision.inspected else decision.reason
         return told
+
+
+def _sureness(outcome: ChoiceOutcome) -> JSONObject:
+    found = outcome.sureness
+    if found is None:
+        return {}
+    return {"honesty": {"p_sure": found.p_sure, "action": found.action, "reason": found.reason}}

@@ -78,6 +78,11 @@ class HeldChoice:
         self._waiting.append(HeldEvent(data, None if last else ends, content))
 
     @property
+    def answer(self) -> str:
+        """The answer itself, if it is a text and all that the choice says."""
+        return "" if self.spoken.others else self.spoken.text(CONTENT)
+
+    @property
     def allowed(self) -> str:
         """So much of the answer itself as may be shown; an event over its end still waits whole."""
         shown_to = self._texts[CONTENT].shown_to if CONTENT in self._texts else 0

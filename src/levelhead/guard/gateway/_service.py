@@ -19,6 +19,7 @@ from levelhead.guard.gateway._decide import Decider
 from levelhead.guard.gateway._decision import Decision
 from levelhead.guard.gateway._extension import Extension
 from levelhead.guard.gateway._gate import Admitted
+from levelhead.guard.gateway._honesty_rail import HonestyRail
 from levelhead.guard.gateway._input_rail import InputRail
 from levelhead.guard.gateway._media import MediaGate
 from levelhead.guard.gateway._picture import Picture
@@ -70,6 +71,7 @@ class Service:
         self._config, self._decider, self._upstream = config, decider, upstream
         self._media, self._recorder, self._telemetry = media, recorder, telemetry
         self._input = InputRail(config.rails, decider, media)
+        self._honesty = HonestyRail(config.honesty, upstream)
 
     async def answer(self, endpoint: Endpoint, admitted: Admitted, reply: Reply) -> None:
         """Answer one request.
@@ -122,6 +124,9 @@ class Service:
         with self._timed(talk.span, "output"):
             outcomes = await answer.decide(self._choice_decider(talk))
         await self._keep(talk, outcomes)
+        outcomes = [
+            await self._asked_if_sure(talk, one, answer.text(place)) for place, one in enumerate(outcomes)
+        ]
         written = answer.written(outcomes, talk.extension)
         await send_json(talk.reply, written, talk.extension.headers(outcomes))
 
@@ -131,6 +136,7 @@ class Service:
             self._choice_decider(talk),
             talk.extension,
             partial(self._keep, talk),
+            partial(self._asked_if_sure, talk),
             stream=self._config.stream,
             upstream=self._config.upstream,
         )
@@ -165,6 +171,11 @@ class Service:
         return ChoiceDecider(
             self._decider, question=talk.asked.question, seen=talk.seen, on=self._config.rails.output
         )
+
+    async def _asked_if_sure(self, talk: _Conversation, outcome: ChoiceOutcome, text: str) -> ChoiceOutcome:
+        if talk.asked.endpoint != "chat/completions":
+            return outcome
+        return await self._honesty.told(talk.asked.fields, outcome, text, shown=talk.asked.stream)
 
     async def _keep(self, talk: _Conversation, outcomes: Sequence[ChoiceOutcome]) -> None:
         self._record(talk.facts, talk.span, [one for outcome in outcomes for one in outcome.decisions])

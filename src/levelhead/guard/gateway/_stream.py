@@ -37,6 +37,7 @@ class GuardedStream:
         extension: What clients are told.
         keep: Called with what was decided before the end of the answer goes out. If it raises a RequestError,
             the end does not go out.
+        sureness: Asks the model about an answer that was let through.
         stream: How texts are held back.
         upstream: How large an event may be.
 
@@ -51,6 +52,7 @@ class GuardedStream:
         decider: ChoiceDecider,
         extension: Extension,
         keep: Callable[[Sequence[ChoiceOutcome]], Awaitable[None]],
+        sureness: Callable[[ChoiceOutcome, str], Awaitable[ChoiceOutcome]],
         *,
         stream: StreamSettings,
         upstream: UpstreamSettings,
@@ -58,7 +60,7 @@ class GuardedStream:
         self.outcomes: list[ChoiceOutcome] = []
         self.error: RequestError | None = None
         self._endpoint, self._decider, self._extension = endpoint, decider, extension
-        self._keep = keep
+        self._keep, self._sureness = keep, sureness
         self._settings = stream
         self._reader = EventReader(max_event_bytes=upstream.max_event_bytes)
         self._choices: dict[int, HeldChoice] = {}
@@ -151,6 +153,10 @@ class GuardedStream:
             )
         )
         await self._keep(self.outcomes)
+        self.outcomes = [
+            await self._sureness(one, held.answer)
+            for held, one in zip(held_choices, self.outcomes, strict=True)
+        ]
 
     async def _ending(self) -> AsyncIterator[bytes]:
         """Decide about each choice, and end it; then what belongs to all, and what went wrong."""
@@ -179,7 +185,21 @@ class GuardedStream:
             return
         for data, last in held.rest():
             # What is told of a choice that did not end stands in the error that follows.
-            yield self._extension.splice(data, _parsed(data), [outcome]) if last and whole else data
+            if not last or not whole:
+                yield data
+            elif outcome.sureness is not None and outcome.sureness.text is not None:
+                yield from self._with_caveat(held, outcome, data, outcome.sureness.text)
+            else:
+                yield self._extension.splice(data, _parsed(data), [outcome])
+
+    def _with_caveat(self, held: HeldChoice, outcome: ChoiceOutcome, last: str, caveat: str) -> Iterator[str]:
+        """The last event without its end, the caveat, and the end."""
+        fields = _parsed(last)
+        choice = fields["choices"][0]
+        yield json.dumps({**fields, "choices": [{**choice, "finish_reason": None}]}, ensure_ascii=False)
+        yield json.dumps(self._chunk(held.index, {"content": f"\n\n{caveat}"}, None))
+        end = self._chunk(held.index, {}, choice.get("finish_reason"))
+        yield json.dumps(self._extension.put(end, [outcome]))
 
     def _replacing(self, held: HeldChoice, outcome: ChoiceOutcome, text: str) -> Iterator[str]:
         """What was not shown yet of the text, and an end that says why."""
