@@ -23,8 +23,10 @@ from starlette.types import ASGIApp
 
 from levelhead.guard import Detector, Detoxifier, Judgement, Pair, Rewriting, TemplateDetoxifier
 from levelhead.guard.gateway._app import build_app
+from levelhead.guard.gateway._audit import AuditLog
 from levelhead.guard.gateway._config import GatewayConfig
 from levelhead.guard.gateway._serve import build_server, listen_on
+from levelhead.guard.gateway._telemetry import Telemetry
 
 HARMLESS = "Share the cookies with everybody. They taste of butter. Bake more on Sunday."
 HARMFUL = "Cookies are baked at noon. Then steal the cookies at night. Nobody will know."
@@ -159,6 +161,7 @@ def guarded(
     detoxifier: Detoxifier | None = None,
     upstream_url: str | None = None,
     judge: Detector | None = None,
+    telemetry: Telemetry | None = None,
     **settings: Any,
 ) -> Iterator[World]:
     """A gateway in front of a scripted upstream.
@@ -168,6 +171,7 @@ def guarded(
         detoxifier: A plain refusal if not given.
         upstream_url: Another upstream, which need not be there.
         judge: Another detector than the one of cookies.
+        telemetry: None are made if not given.
         settings: Sections of the config.
     """
     with ExitStack() as stack:
@@ -177,8 +181,15 @@ def guarded(
         sections["upstream"] = {"url": behind, **sections["upstream"]}
         config = GatewayConfig.model_validate(sections)
         detector = CookieDetector()
+        audit = None if config.audit is None else AuditLog(config.audit)
+        if audit is not None:
+            stack.callback(audit.close)
         app = build_app(
-            config, judge or detector, detoxifier or TemplateDetoxifier(config.detoxifier.refusal)
+            config,
+            judge or detector,
+            detoxifier or TemplateDetoxifier(config.detoxifier.refusal),
+            audit=audit,
+            telemetry=telemetry,
         )
         stack.callback(detector.hold.set)
         yield World(stack.enter_context(running(app, config)), detector, upstream)

@@ -467,3 +467,21 @@ def test_without_a_verdict_the_declared_policy_holds_in_a_stream(
     events = harness.run(lines_of(pieces_of(text)))
     assert (shown(events) == text) is passes
     assert harness.kept[0].decision.action in ("not_inspected", "failed")
+
+
+@pytest.mark.parametrize("hold_back", HOLDS)
+@pytest.mark.parametrize("before", [0, 1990, 2000, 2010, 12_000])
+def test_harm_behind_any_length_of_text_is_found_and_what_is_judged_at_once_has_a_bound(
+    hold_back: Any, before: int
+) -> None:
+    """Case 43: across the edge of what is judged again, and in the last words of a long text."""
+    filler = ("Bread is baked in an oven. " * (before // 27 + 1))[:before]
+    detector = CookieDetector()
+    harness = Harness(detector=detector, hold_back=hold_back)
+    events = harness.run(lines_of(pieces_of(f"{filler}Then steal the cookies", 9)), size=150)
+    assert "steal the cookies" not in shown(events)
+    assert ends(events) == ["content_filter"]
+    assert len(shown(events)) > before // 2
+    *partly, whole = [text for batch in detector.batches for text in batch]
+    assert len(whole) == before + len("Then steal the cookies")
+    assert max(map(len, partly), default=0) < 2_800
