@@ -485,3 +485,23 @@ def test_harm_behind_any_length_of_text_is_found_and_what_is_judged_at_once_has_
     *partly, whole = [text for batch in detector.batches for text in batch]
     assert len(whole) == before + len("Then steal the cookies")
     assert max(map(len, partly), default=0) < 2_800
+
+
+@pytest.mark.parametrize("hold_back", HOLDS)
+def test_a_long_answer_that_begins_with_harm_is_not_judged_anew_at_each_sentence(hold_back: Any) -> None:
+    text = "Steal the cookies. " + "Bread is baked in an oven. " * 400
+    detector = CookieDetector()
+    Harness(detector=detector, hold_back=hold_back).run(lines_of(pieces_of(text, 9)), size=150)
+    judged = sum(len(one) for batch in detector.batches for one in batch)
+    assert judged < 4 * len(text)
+
+
+def test_a_part_that_was_flagged_is_shown_after_all_if_what_follows_makes_it_harmless() -> None:
+    class Forgiving(CookieDetector):
+        def _one(self, text: str) -> Judgement:
+            return Judgement.of(0.9 if "oven" in text and "kidding" not in text else 0.1)
+
+    text = "Put it into the oven. Only kidding, of course, as always. Good bye now. "
+    events = Harness(detector=Forgiving()).run(lines_of(pieces_of(text, 6)), size=150)
+    assert shown(events) == text
+    assert ends(events) == ["stop"]

@@ -54,17 +54,28 @@ class GrowingText:
         """Characters that have come."""
         return self._dropped + len(self._judged) + self._new_length
 
+    @property
+    def _unshown(self) -> int:
+        """Characters that were judged, or are about to be, and may not be shown yet."""
+        return self._dropped + len(self._judged) - self.shown_to
+
     def add(self, text: str) -> None:
         """Put a piece behind what has come."""
         self._new.append(text)
         self._new_length += len(text)
 
     def cut(self) -> Cut | None:
-        """The next place to judge up to; None if more must come first. Each place is given once."""
+        """The next place to judge up to; None if more must come first. Each place is given once.
+
+        After a part that was flagged, as much again must come: else a long answer that begins with harm
+        would be judged anew, whole, at each of its sentences.
+        """
         if not self._new_length:
             return None
         if self._settings.hold_back != "sentence":
             return self._cut_behind(self._settings.hold_back)
+        if self._new_length < self._unshown:
+            return None
         new = "".join(self._new)
         self._new = [new]
         end = _sentence_end(new)
@@ -77,7 +88,8 @@ class GrowingText:
 
     def _cut_behind(self, characters: int) -> Cut | None:
         """All that has come, once so much of it is new that something before the last N goes out."""
-        if (self._judged and self._new_length < characters) or self.length <= characters:
+        enough = max(characters, self._unshown - characters) if self._judged else 1
+        if self._new_length < enough or self.length <= characters:
             return None
         self._take(self._new_length)
         return Cut(self._judged, self.length - characters)
@@ -88,8 +100,7 @@ class GrowingText:
         self._judged += new[:end]
         self._new, self._new_length = [new[end:]], len(new) - end
         # What was not shown is judged however long it is: none of it goes out unjudged.
-        unshown = self._dropped + len(self._judged) - self.shown_to
-        excess = len(self._judged) - unshown - CONTEXT_CHARACTERS
+        excess = len(self._judged) - self._unshown - CONTEXT_CHARACTERS
         if excess > 0:
             self._judged = self._judged[excess:]
             self._dropped += excess
