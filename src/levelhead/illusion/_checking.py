@@ -90,7 +90,10 @@ def _scored(
     ledger.parent.mkdir(parents=True, exist_ok=True)
     wanted = [row for row in rows if _key(row) not in known]
     yield from ((row, known[_key(row)]) for row in rows if _key(row) in known)
+    torn = ledger.is_file() and not ledger.read_bytes().endswith(b"\n")
     with ledger.open("a", encoding="utf-8") as file:
+        if torn:  # what a process that was killed wrote last must not spoil the next line
+            file.write("\n")
         for start in range(0, len(wanted), check.batch_size):
             batch = wanted[start : start + check.batch_size]
             claims = [Claim(Image(path=row.path), row.pictured, (row.gold, *row.spurious)) for row in batch]
@@ -109,8 +112,7 @@ def _read_ledger(ledger: Path) -> dict[str, float | None]:
     known: dict[str, float | None] = {}
     if ledger.is_file():
         for line in ledger.read_text(encoding="utf-8").splitlines():
-            # The last line of a process that was killed may be torn; its picture is scored again.
-            with suppress(json.JSONDecodeError, KeyError):
+            with suppress(json.JSONDecodeError):  # a torn line; its picture is scored again
                 entry = json.loads(line)
                 known[entry["key"]] = entry["score"]
     return known

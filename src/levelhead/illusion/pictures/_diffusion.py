@@ -121,13 +121,17 @@ class Diffusion(PictureKind):
 
     @cached_property
     def _pipeline(self) -> Any:
+        import diffusers
         import torch
-        from diffusers import DiffusionPipeline
+        import transformers
 
+        for library in (diffusers, transformers):
+            library.utils.logging.set_verbosity_error()
+            library.utils.logging.disable_progress_bar()
         on_gpu = torch.cuda.is_available()
         try:
-            pipeline = DiffusionPipeline.from_pretrained(
-                self._folder, torch_dtype=torch.float16 if on_gpu else torch.float32
+            pipeline = diffusers.DiffusionPipeline.from_pretrained(
+                self._folder, dtype=torch.float16 if on_gpu else torch.float32
             )
         except (OSError, ValueError, KeyError) as error:
             raise UsageError(f"No pipeline can be loaded from {self._checkpoint!r}: {error}") from error

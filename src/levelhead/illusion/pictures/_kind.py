@@ -10,7 +10,7 @@ import hashlib
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from PIL import Image
@@ -49,7 +49,7 @@ class Picture:
         source: Where it comes from; empty if nobody said.
     """
 
-    data: bytes
+    data: bytes = field(repr=False)
     license: str = OWN_LICENSE
     source: str = OWN_SOURCE
 
@@ -109,6 +109,8 @@ class DrawnKind(PictureKind):
         name: See `PictureKind`.
         function: From (text, seed) to an RGB picture; the empty text gives a picture that shows nothing.
     """
+
+    trial_size = 32  # of quick pictures few tell little
 
     def __init__(self, name: str, function: Callable[[str, int], Image.Image]) -> None:
         self.name = name
