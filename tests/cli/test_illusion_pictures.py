@@ -36,16 +36,8 @@ def test_drawn_kinds_are_built_in_one_command_with_their_rates(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "set"
-    words = [
-        "illusion",
-        "build",
-        "--out",
-        out,
-        "--questions",
-        "3",
-        "--kinds",
-        "typographic, typographic-scene",
-    ]
+    words: Words = ["illusion", "build", "--out", out, "--questions", "3"]
+    words += ["--kinds", "typographic, typographic-scene"]
     assert levelhead(*words, monkeypatch=monkeypatch) == 0
     said = capsys.readouterr().out
     assert "3 questions, 42 pictures (42 newly written)" in said

@@ -98,6 +98,8 @@ class LikenessCheck(Check):
                 "Models that look at pictures", extra="local", module=error.name or "torch"
             ) from error
         self._checkpoint = checkpoint
+        transformers.utils.logging.set_verbosity_error()
+        transformers.utils.logging.disable_progress_bar()
         try:
             self._model: Any = transformers.AutoModel.from_pretrained(checkpoint).eval()
             self._processor: Any = transformers.AutoProcessor.from_pretrained(checkpoint)

@@ -142,7 +142,7 @@ class Diffusion(PictureKind):
 def _locate(checkpoint: str) -> Path:
     """The folder of a pipeline, downloaded if it is not here."""
     try:
-        from diffusers import DiffusionPipeline
+        import diffusers
     except ImportError as error:
         raise MissingExtraError(
             "Pictures from diffusion models", extra="diffusion", module=error.name or "diffusers"
@@ -150,7 +150,8 @@ def _locate(checkpoint: str) -> Path:
     folder = Path(checkpoint)
     try:
         if not folder.is_dir():
-            folder = Path(DiffusionPipeline.download(checkpoint))
+            diffusers.utils.logging.set_verbosity_error()
+            folder = Path(diffusers.DiffusionPipeline.download(checkpoint))
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UsageError(
