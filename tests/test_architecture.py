@@ -28,6 +28,7 @@ FLOORS = {
     "illusion": 3,
     "honesty": 3,
     "guard": 3,
+    "comparing": 4,
     "report": 4,
     "loop": 4,
     "cli": 5,  # the topmost half-landing: it may call report and loop, nothing calls it

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from levelhead._version import __version__
-from levelhead.cli import _guard, _honesty, _illusion, _measure, _models, _report
+from levelhead.cli import _compare, _guard, _honesty, _illusion, _measure, _models, _report
 from levelhead.errors import InterruptedRunError, LevelheadError, UsageError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.add_typer(_illusion.app, name="illusion")
 app.add_typer(_honesty.app, name="honesty")
 app.add_typer(_guard.app, name="guard")
 app.add_typer(_models.app, name="models")
+app.command("compare")(_compare.compare)
 app.command("report")(_report.report)
 
 

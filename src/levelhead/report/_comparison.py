@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from levelhead.comparing import name_runs
 from levelhead.errors import UsageError
 from levelhead.honesty import compare_honesty, honesty_numbers, score_used
 from levelhead.report._figures import Figure
@@ -93,7 +93,7 @@ def render_comparison(run_folders: Sequence[Path], path: Path, *, threshold: flo
     if not 2 <= len(run_folders) <= COLORS:
         raise UsageError(f"{len(run_folders)} runs were given; a comparison takes two to {COLORS}.")
     runs = [read_run(folder) for folder in run_folders]
-    names = _names(runs)
+    names = [one.name for one in name_runs(runs)]
     latest = max(run.manifest.finished or run.manifest.created for run in runs)
     facts = {
         name: run.manifest.model_dump(mode="json", by_alias=True)
@@ -142,23 +142,6 @@ def comparison_view(
         ),
         ticks=percent_ticks(top),
     )
-
-
-def _names(runs: Sequence[Run]) -> list[str]:
-    """The models; where two have the same name, with as much of the run's path as tells them apart."""
-    models = Counter(run.manifest.model.name for run in runs)
-    folders = [run.path.resolve() for run in runs]
-    if twice := [folder for place, folder in enumerate(folders) if folder in folders[:place]]:
-        raise UsageError(f"The run {twice[0]} is given twice. Give each run once.")
-    parts = 1
-    while len({folder.parts[-parts:] for folder in folders}) < len(folders):
-        parts += 1
-    return [
-        run.manifest.model.name
-        if models[run.manifest.model.name] == 1
-        else f"{run.manifest.model.name} ({'/'.join(folder.parts[-parts:])})"
-        for run, folder in zip(runs, folders, strict=True)
-    ]
 
 
 def _shared(rows: Sequence[list[HonestyRow]], runs: Sequence[Run]) -> list[list[HonestyRow]]:

@@ -62,6 +62,14 @@ class Figure:
         return f"{size} point" if size == 1 else f"{size} points"
 
     @property
+    def signed_points(self) -> str:
+        """A difference in percentage points with its sign: `+37`, `−4`, `0`."""
+        if self.value is None:
+            return "–"
+        size = _whole(self.value)
+        return f"+{size}" if size > 0 else _signed(str(size))
+
+    @property
     def points_interval(self) -> str:
         """The interval of a difference in points, with signs: `29 to 44`; empty if there is none."""
         if self.low is None or self.high is None:

@@ -1,0 +1,168 @@
+"""levelhead compare: runs side by side on the items that all of them have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from levelhead.cli import _options as options
+
+if TYPE_CHECKING:
+    from levelhead.comparing import Comparison
+
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        "--threshold",
+        min=0,
+        max=1,
+        help="Honesty: answered from this p_sure on. [default: that of the first run]",
+    ),
+]
+_COLUMNS = (
+    ("acc_none", "no picture"),
+    ("acc_blank", "blank"),
+    ("acc_factual", "right one"),
+    ("acc_spurious", "wrong one"),
+    ("flip_rate", "dropped"),
+    ("adoption_rate", "pictured given"),
+)
+_DIFFERENCES = (
+    ("acc_none", "no picture"),
+    ("acc_spurious", "wrong one"),
+    ("flip_rate", "dropped"),
+    ("flip_rate_both_knew", "dropped, both knew"),
+)
+_FEW_RUNS = 4
+"""Up to so many runs, every pair is told at the terminal; of more, those with the first."""
+
+
+def compare(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN RUN...",
+            help="Folders of illusion runs, or of honesty eval or score. The first is the base.",
+            show_default=False,
+        ),
+    ],
+    out: options.Out,
+    threshold: Threshold = None,
+) -> None:
+    """Compare models or prompt variants on the same items: compare.json and compare.html."""
+    from levelhead.comparing import compare_runs
+    from levelhead.running import choose_style, show_progress
+
+    pairs = len(runs) * (len(runs) - 1) // 2
+    with show_progress("comparing pairs", total=pairs, held=0, style=choose_style()) as advance:
+        comparison = compare_runs(runs, threshold=threshold, progress=lambda done, total: advance(1))
+    write_comparison(comparison, out, stem="compare")
+
+
+def write_comparison(comparison: Comparison, out: Path, *, stem: str) -> None:
+    """Write `<stem>.json`, `<stem>.html` and the items that differ, and tell the numbers."""
+    from levelhead.report import render_comparison, render_side_by_side
+    from levelhead.running import json_text, write_whole
+
+    out.mkdir(parents=True, exist_ok=True)
+    numbers, page = out / f"{stem}.json", out / f"{stem}.html"
+    if comparison.suite == "illusion":
+        render_side_by_side(comparison, page)
+        _tell_illusion(comparison)
+    else:
+        render_comparison(
+            [one.run.path for one in comparison.runs], page, threshold=comparison.content["threshold"]
+        )
+        _tell_honesty(comparison)
+    write_whole(numbers, [json_text(comparison.content, indent=2), "\n"])
+    typer.echo(f"\nNumbers: {numbers}\nPage:    {page}")
+    if comparison.differing:
+        items = out / "differing.jsonl"
+        write_whole(items, (json_text(item) + "\n" for item in comparison.differing))
+        typer.echo(f"Items:   {items} ({len(comparison.differing):,} with different verdicts)")
+
+
+def _tell_honesty(comparison: Comparison) -> None:
+    for one in comparison.content["comparisons"]:
+        typer.echo(f"\n{one['b']} minus {one['a']}, {one['shared']:,} questions:")
+        for name, number in one["differences"].items():
+            typer.echo(f"  {name:<22} {_decimals(number)}")
+
+
+def _tell_illusion(comparison: Comparison) -> None:
+    from levelhead.report import comparison_headline
+
+    content = comparison.content
+    typer.echo(f"\n{comparison_headline(content)}\n")
+    for caution in content["cautions"]:
+        typer.echo(f"{caution}\n")
+    for number, run in enumerate(content["runs"], start=1):
+        typer.echo(f"  {number}  {run['name']}")
+    typer.echo(
+        f"\n{content['items']:,} items, {content['questions']:,} questions. Percent, with 95% intervals:\n"
+    )
+    lines = [
+        [str(number), *(_percent(run["numbers"][key]) for key, _ in _COLUMNS)]
+        for number, run in enumerate(content["runs"], start=1)
+    ]
+    _table(["", *(label for _, label in _COLUMNS)], lines)
+    _tell_pairs(comparison.names, content["pairs"])
+
+
+def _tell_pairs(names: Sequence[str], pairs: Sequence[Mapping[str, Any]]) -> None:
+    from levelhead.report import told_p
+
+    told = [pair for pair in pairs if len(names) <= _FEW_RUNS or pair["a"] == names[0]]
+    if not told:
+        return
+    typer.echo("\nDifferences in points; the test is of the answers beside wrong pictures, for all pairs:\n")
+    lines = [
+        [
+            f"{names.index(pair['b']) + 1} - {names.index(pair['a']) + 1}",
+            *(_points(pair["differences"][key]) for key, _ in _DIFFERENCES),
+            told_p(pair["mcnemar"].get("spurious")),
+        ]
+        for pair in told
+    ]
+    _table(["", *(label for _, label in _DIFFERENCES), ""], lines)
+    if len(told) < len(pairs):
+        typer.echo(f"\nThe other {len(pairs) - len(told)} pairs stand in the files.")
+
+
+def _table(head: list[str], lines: list[list[str]]) -> None:
+    """A table that keeps its columns wherever the output goes."""
+    widths = [max(len(line[column]) for line in [head, *lines]) for column in range(len(head))]
+    for line in [head, *lines]:
+        cells = [
+            line[0].ljust(widths[0]),
+            *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)),
+        ]
+        typer.echo("  ".join(cells).rstrip())
+
+
+def _percent(number: Mapping[str, Any]) -> str:
+    if number["value"] is None:
+        return "–"
+    interval = (
+        "" if number["low"] is None else f" [{number['low']:.0%}–{number['high']:.0%}]".replace("%", "")
+    )
+    return f"{number['value'] * 100:.0f}{interval}"
+
+
+def _points(number: Mapping[str, Any]) -> str:
+    if number["value"] is None:
+        return "–"
+    interval = (
+        "" if number["low"] is None else f" [{number['low'] * 100:+z.0f}, {number['high'] * 100:+z.0f}]"
+    )
+    return f"{number['value'] * 100:+z.0f}{interval}"
+
+
+def _decimals(number: Mapping[str, Any]) -> str:
+    if number["value"] is None:
+        return "not told by these rows"
+    interval = "" if number["low"] is None else f" [{number['low']:+.3f}, {number['high']:+.3f}]"
+    return f"{number['value']:+.3f}{interval}"
