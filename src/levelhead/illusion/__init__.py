@@ -11,9 +11,9 @@ from levelhead.illusion._plan import PICTURES_PER_QUESTION, Missing
 from levelhead.illusion._push import push
 from levelhead.illusion._questions import Question, load_questions, select
 from levelhead.illusion._recheck import Recheck, bank_recheck
-from levelhead.illusion._run import Mode, run
+from levelhead.illusion._run import NEW_TOKENS, Mode, first_questions, judge_reply, run
 from levelhead.illusion._set import Row, judge_example, read_set, to_examples
-from levelhead.illusion._variants import VARIANTS, Variant
+from levelhead.illusion._variants import CAPTION_TOKENS, VARIANTS, Variant, put_question, variant_named
 from levelhead.illusion.bench._benchmarks import BENCHMARKS
 from levelhead.illusion.bench._run import run_benchmark
 from levelhead.illusion.pictures._checks import make_check
@@ -41,7 +41,9 @@ from levelhead.illusion.writing._write import WritingReport, write_questions
 
 __all__ = [
     "BENCHMARKS",
+    "CAPTION_TOKENS",
     "KINDS",
+    "NEW_TOKENS",
     "PICTURES_PER_QUESTION",
     "QUESTION_REVIEW_FILE",
     "REJECTED_FILE",
@@ -83,8 +85,10 @@ __all__ = [
     "compare_illusion",
     "default_cache",
     "estimate",
+    "first_questions",
     "illusion_numbers",
     "judge_example",
+    "judge_reply",
     "lint",
     "load_questions",
     "make_check",
@@ -93,6 +97,7 @@ __all__ = [
     "picture_seed",
     "prepare_question_review",
     "push",
+    "put_question",
     "read_names",
     "read_prompts",
     "read_question_review",
@@ -103,5 +108,6 @@ __all__ = [
     "to_examples",
     "typographic",
     "typographic_scene",
+    "variant_named",
     "write_questions",
 ]

@@ -67,7 +67,7 @@ def run(
         raise UsageError(f"There is no mode {mode!r}. Give one of: {', '.join(NEW_TOKENS)}.")
     manner = variant_named(variant)
     require_sight(model)
-    rows = _first_questions(read_set(data), limit)
+    rows = first_questions(read_set(data), limit)
     examples = to_examples(rows)
     sampling = Sampling(max_new_tokens=NEW_TOKENS[mode])
     settings = {
@@ -99,8 +99,8 @@ def run(
     return summary
 
 
-def _first_questions(rows: Sequence[Row], limit: int | None) -> list[Row]:
-    """The rows of the first `limit` questions."""
+def first_questions(rows: Sequence[Row], limit: int | None) -> list[Row]:
+    """The rows of the first `limit` questions of a set; all of them if it is None."""
     order = {identity: place for place, identity in enumerate(dict.fromkeys(row.question_id for row in rows))}
     return [row for row in rows if limit is None or order[row.question_id] < limit]
 
@@ -179,7 +179,7 @@ def _scored_row(
         "pictured": pictured or None,
         "image": _image_path(example, out),
         "reply": reply.text,
-        "verdict": _verdict(example, reply, mode).value,
+        "verdict": judge_reply(example, reply, mode).value,
         "paper_correct": reply.error is None and paper_correct(reply.text, _gold(example)),
         "seen": reply.seen,
         "caption": exchange.caption,
@@ -192,7 +192,11 @@ def _scored_row(
     }
 
 
-def _verdict(example: Example, reply: Reply, mode: Mode) -> Verdict:
+def judge_reply(example: Example, reply: Reply, mode: Mode) -> Verdict:
+    """Judge a reply to an example that `to_examples` made, by the rule of a mode.
+
+    In `paper` mode a reply that holds the right answer as a substring is right, and no other is.
+    """
     if reply.error is not None:
         return Verdict.FAILED
     verdict = judge_example(example, reply.text)

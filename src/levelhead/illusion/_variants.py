@@ -122,7 +122,7 @@ def exchange(
     """
     captions = _captions(model, examples, variant, folder)
     prompts = [
-        _prompt(example, variant, caption) for example, caption in zip(examples, captions, strict=True)
+        put_question(example, variant, caption) for example, caption in zip(examples, captions, strict=True)
     ]
     asked = [prompt for prompt in prompts if prompt is not None]
     answers = iter(ask(model, asked, sampling, folder=folder, label="asking"))
@@ -150,8 +150,17 @@ def _captions(
     return [next(replies)[0] if example.images else None for example in examples]
 
 
-def _prompt(example: Example, variant: Variant, caption: Reply | None) -> Prompt | None:
-    """What is asked at the end; None where the description failed."""
+def put_question(example: Example, variant: Variant, caption: Reply | None) -> Prompt | None:
+    """What is asked of an example at the end.
+
+    Args:
+        example: The example, with its picture if it has one.
+        variant: How it is put.
+        caption: What the model said of the picture in a first ask, if the variant has one.
+
+    Returns:
+        The prompt; None where the first ask failed, so that there is no second.
+    """
     if not example.images:
         return Prompt.ask(variant.without_picture.replace("{question}", example.question))
     if caption is not None and caption.error is not None:
