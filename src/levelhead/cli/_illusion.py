@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from levelhead.cli import _illusion_bench, _illusion_pictures, _illusion_writing
+from levelhead.cli import _illusion_bench, _illusion_export, _illusion_pictures, _illusion_writing
 from levelhead.cli import _options as options
 from levelhead.errors import FailedRowsError, InterruptedRunError
 
@@ -40,6 +40,7 @@ app.command("accept")(_illusion_writing.accept)
 app.command("build")(_illusion_pictures.build_set)
 app.command("check")(_illusion_pictures.check_pictures)
 app.command("push")(_illusion_pictures.push_set)
+app.command("export-lmms-eval")(_illusion_export.export_task)
 
 
 @app.command("run")

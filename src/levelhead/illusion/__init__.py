@@ -6,6 +6,7 @@ from levelhead.illusion._checking import CheckReport, check_set
 from levelhead.illusion._compare import compare_illusion
 from levelhead.illusion._estimate import Estimate, estimate
 from levelhead.illusion._lint import Problem, lint
+from levelhead.illusion._lmms_eval import LmmsEvalTask, export_lmms_eval
 from levelhead.illusion._numbers import JudgedRow, illusion_numbers
 from levelhead.illusion._plan import PICTURES_PER_QUESTION, Missing
 from levelhead.illusion._push import push
@@ -57,6 +58,7 @@ __all__ = [
     "Failure",
     "JudgedRow",
     "KindSettings",
+    "LmmsEvalTask",
     "Missing",
     "Mode",
     "Order",
@@ -85,6 +87,7 @@ __all__ = [
     "compare_illusion",
     "default_cache",
     "estimate",
+    "export_lmms_eval",
     "first_questions",
     "illusion_numbers",
     "judge_example",
