@@ -111,6 +111,15 @@ def test_items_that_differ_show_what_each_run_said_and_no_reply_becomes_markup(
     assert page.locator(".card img").first.evaluate("image => image.naturalWidth") > 0
 
 
+def test_the_first_cards_show_wrong_pictures_of_different_questions(
+    pages: dict[int, Path], open_page: OpenPage
+) -> None:
+    page = open_page(pages[3])
+    where = page.locator(".card .where").all_inner_texts()[:10]
+    assert all("Wrong answer pictured" in text for text in where)
+    assert len({text.split(" · ")[0] for text in where}) == 10
+
+
 def test_runs_that_agree_are_said_to_agree(tmp_path: Path) -> None:
     runs = write_runs(tmp_path, 2, questions=13)
     (runs[1] / "rows.jsonl").write_bytes((runs[0] / "rows.jsonl").read_bytes())

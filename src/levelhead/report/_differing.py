@@ -52,7 +52,7 @@ class DifferingView:
 
 
 def differing_view(comparison: Comparison) -> DifferingView:
-    """Choose the cards: first those that some runs have right and others not, categories mixed."""
+    """Choose the cards, the most telling first."""
     chosen = _mixed(comparison.differing)[: max(FEWEST, SHOWN // len(comparison.runs))]
     base = comparison.runs[0].run
     paths = {row["id"]: row["image"] for row in base.rows if row.get("image")}
@@ -67,17 +67,22 @@ def differing_view(comparison: Comparison) -> DifferingView:
 
 
 def _mixed(items: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """One item of each category and condition in turn; the order of the two parts stays.
+    """Wrong pictures first, then one item of each question in turn and categories mixed.
 
-    In their own order the first dozen cards would show two questions.
+    Those that some runs have right and others not stay before the rest. In their own order the first dozen
+    cards would show one question.
     """
-    turns: Counter[tuple[str, str, bool]] = Counter()
+    turns: Counter[tuple[bool, bool, str]] = Counter()
+    places: Counter[tuple[bool, bool, int, str]] = Counter()
     keys = []
     for item in items:
-        verdicts = {reply["verdict"] == Verdict.CORRECT for reply in item["replies"]}
-        place = (item["category"], item["condition"], len(verdicts) == 2)
-        keys.append((len(verdicts) < 2, turns[place]))
-        turns[place] += 1
+        is_same = len({reply["verdict"] == Verdict.CORRECT for reply in item["replies"]}) < 2
+        part = (is_same, item["condition"] != "spurious")
+        turn = turns[*part, item["question_id"]]
+        place = places[*part, turn, item["category"]]
+        turns[*part, item["question_id"]] += 1
+        places[*part, turn, item["category"]] += 1
+        keys.append((*part, turn, place))
     return [items[place] for place in sorted(range(len(items)), key=keys.__getitem__)]
 
 
