@@ -37,5 +37,5 @@ def export_task(
     lines = export_lmms_eval(data, out, name=name, mode=mode.value, variant=variant.value)
     typer.echo(
         f"{lines:,} lines: {out / f'{name}.yaml'}\nWith Levelhead installed beside lmms-eval, run:\n"
-        f"  lmms-eval --include_path {out} --tasks {name} --model MODEL --model_args ..."
+        f"  lmms-eval eval --include_path {out} --tasks {name} --model MODEL --model_args ..."
     )

@@ -230,7 +230,7 @@ def _yaml(name: str, new_tokens: int) -> str:
         for one in _names(metric)
     )
     return f"""# Written by levelhead illusion export-lmms-eval.
-# Run it with: lmms-eval --include_path FOLDER --tasks {name} ...
+# Run it with: lmms-eval eval --include_path FOLDER --tasks {name} ...
 task: {name}
 dataset_path: json
 dataset_kwargs:
