@@ -43,7 +43,8 @@ def _lead(runs: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any]])
         return "No run is misled by wrong pictures more than another, beyond what chance explains."
     return (
         f"Wrong pictures take away {most_rate.percent} of what {_spoken(most)} knows and "
-        f"{least_rate.percent} of what {_spoken(least)} knows: {gap.points} apart (95% interval {gap.points_interval})."
+        f"{least_rate.percent} of what {_spoken(least)} knows: {gap.points} apart "
+        f"(95% interval {gap.points_interval})."
     )
 
 
