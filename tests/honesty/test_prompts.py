@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from levelhead.answers import SURE_QUESTION
 from levelhead.errors import UsageError
 from levelhead.honesty._prompts import (
-    SURE_QUESTION,
     PromptFormat,
     Shot,
     format_from_json,
