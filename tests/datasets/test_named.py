@@ -54,6 +54,7 @@ def test_every_reader_of_the_room_has_a_name() -> None:
     # Readers that need more than a path, give something else, or stand in HARM_SETS under the name of a set.
     inner = {"read_all_named", "read_columns", "read_hub", "read_mmlu_shots", "read_named"}
     inner |= {"read_figstep_skeletons", "read_harm_set", "read_mm_safetybench"}
+    inner |= {"read_correlationqa", "read_hallusionbench", "read_pope"}  # these need a folder of pictures
     answers = {name for name, reader in vars(room).items() if _gives_labelled_answers(reader)}
     named = {reader.__name__ for reader in READERS.values()}
     assert named == {name for name in room.__all__ if name.startswith("read_")} - inner - answers

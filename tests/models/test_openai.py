@@ -515,7 +515,7 @@ def test_many_odd_rows_do_not_fail_a_server_that_answers(serve: Serve) -> None:
 
 
 def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("levelhead")]
+    return [thread.name for thread in threading.enumerate() if thread.name == "levelhead-openai"]
 
 
 def test_an_iterator_closed_early_leaves_no_thread_and_asks_no_more(serve: Serve) -> None:

@@ -218,6 +218,7 @@ def test_a_picture_that_the_reader_cannot_read_is_told_as_not_inspected() -> Non
 
 def test_views_that_take_too_much_memory_are_refused_by_the_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_worker, "_MOST_VIEW_BYTES", 1000)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)  # the decoder sets its own
     job = _worker.Job(
         format="png", max_pixels=10**6, max_side=10**4, max_frames=1, views_side=200, half_turns=False
     )
