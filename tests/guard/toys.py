@@ -120,6 +120,35 @@ def build_causal(folder: Path, *, seed: int = 0, padding: bool = True) -> Path:
     return folder
 
 
+def build_probe(folder: Path, *, seed: int = 0, width: int = 32, weight: float | None = None) -> Path:
+    """A random probe on the first layer of a base that lies beside it; `weight` is that of every number."""
+    import torch
+
+    from levelhead.guard.detector._probe import PROBE_FILE, TOKENIZER_FILE, LinearProbe, with_beginning
+    from levelhead.guard.detector._saved import SavedProbe, file_hash
+    from levelhead.models._checkpoint import locate
+    from levelhead.models._classifier import fast_tokenizer
+
+    base = str(build_causal(folder.parent / f"{folder.name}-base", seed=seed))
+    folder.mkdir()
+    torch.manual_seed(seed)
+    line = torch.randn(width) if weight is None else torch.full((width,), weight)
+    LinearProbe(torch.zeros(width), torch.ones(width), line.double(), torch.zeros(1)).save(
+        folder / PROBE_FILE
+    )
+    with_beginning(fast_tokenizer(base), base).save(str(folder / TOKENIZER_FILE))
+    saved = SavedDetector(
+        kind="probe",
+        format=SavedFormat(version=1, question=True, picture_text=True),
+        window=64,
+        base_hash=locate(base, base, dtype="float32", exact=False, threads=1).weights_hash(),
+        probe=SavedProbe(base=base, layer=1),
+        files={name: file_hash(folder / name) for name in (PROBE_FILE, TOKENIZER_FILE)},
+    )
+    (folder / "detector.json").write_text(saved.model_dump_json())
+    return folder
+
+
 def llama_config(vocabulary: int) -> Any:
     from transformers import LlamaConfig
 

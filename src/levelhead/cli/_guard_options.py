@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-DETECTORS = "lexical, encoder, encoder:FOLDER, llm:FOLDER, remote:MODEL@URL, A+B for both, A+ocr."
+DETECTORS = (
+    "lexical, encoder, encoder:FOLDER, llm:FOLDER, probe:FOLDER, remote:MODEL@URL, A+B for both, A+ocr."
+)
 DETOXIFIERS = "template, local, local:MODEL, local:BASE+ADAPTER, remote:MODEL@URL."
 
 DetectorOption = Annotated[str, typer.Option("--detector", help=f"What judges: {DETECTORS}")]

@@ -26,6 +26,7 @@ from levelhead.guard.detector._judging import JudgingReport, judge_file
 from levelhead.guard.detector._lexical import LexicalDetector
 from levelhead.guard.detector._llm import LLMDetector
 from levelhead.guard.detector._load import load_detector
+from levelhead.guard.detector._probe import ProbeDetector
 from levelhead.guard.detector._reading import ReadingDetector
 from levelhead.guard.detector._remote import POLICY, RemoteDetector
 from levelhead.guard.detoxifier._detoxifier import Detoxifier, Rewriting
@@ -81,7 +82,9 @@ from levelhead.guard.training._detoxifier_settings import DetoxifierSettings, us
 from levelhead.guard.training._encoder import train_encoder
 from levelhead.guard.training._llm import train_llm
 from levelhead.guard.training._llm_settings import LLMSettings
-from levelhead.guard.training._report import EncoderReport, LLMReport, TrainingReport
+from levelhead.guard.training._probe import train_probe
+from levelhead.guard.training._probe_settings import ProbeSettings
+from levelhead.guard.training._report import EncoderReport, LLMReport, ProbeReport, TrainingReport
 from levelhead.guard.training._selection import SourceCounts, TrainingData, select_training_data
 from levelhead.guard.training._settings import DetectorSettings, EncoderSettings
 
@@ -143,6 +146,9 @@ __all__ = [
     "OnUninspected",
     "Pair",
     "Picture",
+    "ProbeDetector",
+    "ProbeReport",
+    "ProbeSettings",
     "Protected",
     "Protector",
     "ReadingDetector",
@@ -208,6 +214,7 @@ __all__ = [
     "train_detoxifier",
     "train_encoder",
     "train_llm",
+    "train_probe",
     "usual_tuning",
     "verify_audit_log",
     "write_pairs",

@@ -38,6 +38,7 @@ KINDS = (
     "encoder",
     "llm",
     "llm-paper",
+    "probe",
     "remote",
     "scoring-remote",
     "ensemble",
@@ -76,6 +77,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
             if kind == "encoder":
                 pytest.importorskip("onnx")
                 made[kind] = toys.build_encoder(path, categories=("night", "kitchen"))
+            elif kind == "probe":
+                made[kind] = toys.build_probe(path)
             else:
                 made[kind] = toys.build_llm(path, described=kind == "llm")
         return made[kind]
@@ -89,7 +92,7 @@ def detector(request: pytest.FixtureRequest, folders: Callable[[str], Path]) -> 
     match request.param:
         case "lexical":
             found: Detector = load_detector("lexical")
-        case "encoder" | "llm" | "llm-paper":
+        case "encoder" | "llm" | "llm-paper" | "probe":
             found = load_detector(f"{request.param}:{folders(request.param)}", threads=1)
         case "remote":
             server = ScriptedServer(_verdict)

@@ -5,6 +5,8 @@ encoder                  the encoder that came with this package
 encoder:FOLDER           one that was trained here
 llm:FOLDER               a causal language model with a one-logit head; an adapter names its base itself
 llm:BASE+ADAPTER         an adapter on the base that is given
+probe:FOLDER             a linear probe on the states of a language model; it names its base itself
+probe:BASE+FOLDER        a probe on the base that is given
 llm-paper:FOLDER         one of the paper's own; also llm-paper:BASE+ADAPTER
 remote:MODEL@URL         any OpenAI-compatible judge; the key comes from OPENAI_API_KEY
 NAME+NAME                the average of several
@@ -25,9 +27,10 @@ SHIPPED_FOLDER = Path(__file__).parents[1] / "encoder"
 """Where the encoder lies that comes with the package."""
 
 _KNOWN = (
-    "lexical, encoder, encoder:FOLDER, llm:FOLDER, llm-paper:FOLDER, remote:MODEL@URL, NAME+NAME, NAME+ocr"
+    "lexical, encoder, encoder:FOLDER, llm:FOLDER, llm-paper:FOLDER, probe:FOLDER, remote:MODEL@URL, "
+    "NAME+NAME, NAME+ocr"
 )
-_MEMBER = re.compile(r"\+(?=(?:lexical(?:\+|$)|encoder(?:[:+]|$)|llm:|llm-paper:|remote:))")
+_MEMBER = re.compile(r"\+(?=(?:lexical(?:\+|$)|encoder(?:[:+]|$)|llm:|llm-paper:|probe:|remote:))")
 
 
 def load_detector(
@@ -81,6 +84,12 @@ def _load_one(name: str, calibrated: bool, threads: int | None) -> Detector:
             return _load_encoder(Path(rest) if rest else SHIPPED_FOLDER, name, calibrated, threads)
         case "llm" | "llm-paper" if rest:
             return _load_llm(kind, rest, name, calibrated, threads)
+        case "probe" if rest:
+            from levelhead.guard.detector._probe import ProbeDetector
+
+            folder, base = _folder_and_base(kind, rest)
+            probe = ProbeDetector(folder, base=base, threads=threads, name=name)
+            return _calibrated(probe, folder, calibrated)
         case "remote" if rest:
             from levelhead.guard.detector._remote import RemoteDetector
             from levelhead.models import load_model
@@ -103,14 +112,20 @@ def _load_encoder(folder: Path, name: str, calibrated: bool, threads: int | None
 def _load_llm(kind: str, place: str, name: str, calibrated: bool, threads: int | None) -> Detector:
     from levelhead.guard.detector._llm import LLMDetector
 
-    folder, base = Path(place), None
-    if not folder.is_dir() and "+" in place:
-        base, _, adapter = place.rpartition("+")
-        folder = Path(adapter)
-    if not folder.is_dir():
-        raise UsageError(f"There is no folder {folder}. Give {kind}:FOLDER or {kind}:BASE+ADAPTER.")
+    folder, base = _folder_and_base(kind, place)
     detector = LLMDetector(folder, base=base, paper=kind == "llm-paper", threads=threads, name=name)
     return _calibrated(detector, folder, calibrated)
+
+
+def _folder_and_base(kind: str, place: str) -> tuple[Path, str | None]:
+    """The folder of a detector, and the base that stands before it, if one does."""
+    folder, base = Path(place), None
+    if not folder.is_dir() and "+" in place:
+        base, _, own = place.rpartition("+")
+        folder = Path(own)
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder {folder}. Give {kind}:FOLDER or {kind}:BASE+FOLDER.")
+    return folder, base
 
 
 def _calibrated(detector: Detector, folder: Path, calibrated: bool) -> Detector:

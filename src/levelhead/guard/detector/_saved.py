@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from levelhead.errors import ModelError, UsageError
 from levelhead.guard.detector._format import TextFormat
@@ -32,6 +32,22 @@ class SavedFormat(BaseModel):
         return TextFormat(self.version, self.question, self.picture_text)
 
 
+class SavedProbe(BaseModel):
+    """What a probe reads.
+
+    Attributes:
+        base: Name of the model that it reads: `embedded`, a folder, or a hub id.
+        layer: After which layer, from 1.
+        pooling: What becomes of the states: the mean over the tokens of the answer.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base: str
+    layer: Annotated[int, Field(ge=1)]
+    pooling: Literal["answer-mean"] = "answer-mean"
+
+
 class SavedDetector(BaseModel):
     """What a trained detector needs besides its weights.
 
@@ -43,21 +59,29 @@ class SavedDetector(BaseModel):
         head_share: Largest share of a window that a long question takes.
         high_means: What a high logit says: harm, or (the paper's detectors) that the answer is safe.
         categories: Kinds of harm that it tells apart, in the order of the further logits; may be empty.
-        base_hash: Of an adapter: hash of the weights that it was made on.
+        base_hash: Of an adapter or a probe: hash of the weights that it was made on.
+        probe: Of a probe alone: what it reads.
         files: SHA-256 of each file that the scores depend on, by its name in the folder.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     schema_version: Literal[1] = 1
-    kind: Literal["encoder", "llm"]
+    kind: Literal["encoder", "llm", "probe"]
     format: SavedFormat
     window: Annotated[int, Field(ge=16)]
     head_share: Annotated[float, Field(gt=0, lt=1)] = 0.25
     high_means: Literal["harm", "safe"] = "harm"
     categories: list[str] = []
     base_hash: str | None = None
+    probe: SavedProbe | None = None
     files: dict[str, str]
+
+    @model_validator(mode="after")
+    def _require_probe(self) -> Self:
+        if (self.kind == "probe") != (self.probe is not None):
+            raise ValueError("a detector of the kind probe says what it reads, and no other does")
+        return self
 
     @classmethod
     def read(cls, folder: Path, *, kind: str) -> Self:
@@ -78,7 +102,7 @@ class SavedDetector(BaseModel):
         except ValidationError as error:
             first = error.errors(include_input=False)[0]
             raise ModelError(
-                f"{path} is damaged or of another release ({'.'.join(map(str, first['loc']))}: "
+                f"{path} is damaged or of another release ({'.'.join(map(str, first['loc'])) or 'kind'}: "
                 f"{first['msg']}). Copy or train the detector again."
             ) from error
         if saved.kind != kind:
@@ -90,7 +114,9 @@ class SavedDetector(BaseModel):
 
     def fingerprint(self) -> str:
         """Identity of weights and settings: the file names the hashes of all others."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        # Detectors and their calibrations are older than probes: what they lack must not change their hash.
+        written = self.model_dump_json(exclude={"probe"} if self.probe is None else None)
+        return hashlib.sha256(written.encode()).hexdigest()
 
     def _check_files(self, folder: Path) -> None:
         for name, expected in self.files.items():

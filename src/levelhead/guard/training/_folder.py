@@ -57,8 +57,13 @@ class TrainingFolder:
             if TRAINING_FILE not in held:
                 write_whole(path / TRAINING_FILE, [json_text(identity, indent=2), "\n"])
             folder._require_same()
-            (path / _CHECKPOINTS).mkdir(exist_ok=True)
+            folder.checkpoints.mkdir(exist_ok=True)
             yield folder
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of what is kept until the training has finished."""
+        return self.path / _CHECKPOINTS
 
     def report(self) -> dict[str, Any] | None:
         """The report of a training that has finished, as plain data, else None."""
@@ -69,7 +74,7 @@ class TrainingFolder:
         """Write a checkpoint; the old one stays until the new one is whole."""
         import torch
 
-        path = self.path / _CHECKPOINTS / f"{name}.pt"
+        path = self.checkpoints / f"{name}.pt"
         draft = path.with_suffix(".draft")
         try:
             torch.save(state, draft)
@@ -83,7 +88,7 @@ class TrainingFolder:
         """Read a checkpoint; None if there is none."""
         import torch
 
-        path = self.path / _CHECKPOINTS / f"{name}.pt"
+        path = self.checkpoints / f"{name}.pt"
         if not path.is_file():
             return None
         try:
@@ -99,7 +104,7 @@ class TrainingFolder:
         (self.path / "README.md").write_text(card, encoding="utf-8")
         whole = {**self._identity, "report": report.to_json()}
         write_whole(self.path / TRAINING_FILE, [json_text(whole, indent=2), "\n"])
-        shutil.rmtree(self.path / _CHECKPOINTS, ignore_errors=True)
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     def _read(self) -> dict[str, Any]:
         path = self.path / TRAINING_FILE

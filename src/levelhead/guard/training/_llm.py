@@ -16,6 +16,7 @@ from levelhead.guard._pair import Pair
 from levelhead.guard.detector._format import FORMAT_VERSION, TextFormat, formatted
 from levelhead.guard.detector._saved import DETECTOR_FILE, SavedDetector, SavedFormat, file_hash
 from levelhead.guard.detector._windows import TokenWindows
+from levelhead.guard.training._base import name_for_serving
 from levelhead.guard.training._data import Split, split_by_goal
 from levelhead.guard.training._folder import TrainingFolder, identity_of
 from levelhead.guard.training._llm_learner import LLMLearner
@@ -167,7 +168,7 @@ def _train(
     training = Training(split, settings, learner, folder)
     training.run(progress)
     learner.restore(training.best_weights())
-    learner.classifier.save(folder.path, _name_for_serving(checkpoint))
+    learner.classifier.save(folder.path, name_for_serving(checkpoint))
     return _Trained(
         steps=training.step,
         best_step=training.best_step,
@@ -175,14 +176,6 @@ def _train(
         parameters=sum(weight.numel() for weight in learner.parameters()),
         logits=training.scores(split.held_out),
     )
-
-
-def _name_for_serving(checkpoint: Checkpoint) -> str:
-    """What the folder says that its base is: as peft writes it, but for the embedded model."""
-    if checkpoint.name in ("embedded", "hf:embedded"):
-        return "embedded"  # its folder lies in a cache, on another machine in another one
-    folder = Path(checkpoint.location)
-    return str(folder.resolve()) if folder.is_dir() else checkpoint.location
 
 
 def _describe(folder: Path, checkpoint: Checkpoint, base_hash: str, settings: LLMSettings) -> None:

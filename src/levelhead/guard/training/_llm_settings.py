@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from levelhead.errors import UsageError
-from levelhead.guard.training._settings import DetectorSettings
+from levelhead.guard.training._settings import LoopSettings
 from levelhead.training import AdapterSettings
 
 Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LLMSettings(DetectorSettings):
+class LLMSettings(LoopSettings):
     """How a causal language model with a one-logit head is trained, by a low-rank adapter.
 
     The loss of a batch is `bce_weight` times the cross-entropies of its rows, plus, for each harmful and
@@ -55,7 +55,7 @@ class LLMSettings(DetectorSettings):
     checkpointing: bool = False
 
     def __post_init__(self) -> None:
-        DetectorSettings.__post_init__(self)  # super() does not work in a dataclass with slots
+        LoopSettings.__post_init__(self)
         for name, kinds in (("high_means", ("harm", "safe")), ("dtype", get_args(Precision))):
             if getattr(self, name) not in kinds:
                 raise UsageError(f"{name} is {getattr(self, name)!r}; give one of {', '.join(kinds)}.")

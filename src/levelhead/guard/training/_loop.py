@@ -17,7 +17,7 @@ from levelhead.guard.training._augmentation import Augmentation
 from levelhead.guard.training._data import Split, both_ways, epoch_batches, training_row
 from levelhead.guard.training._folder import TrainingFolder
 from levelhead.guard.training._learner import Learner
-from levelhead.guard.training._settings import DetectorSettings
+from levelhead.guard.training._settings import LoopSettings
 from levelhead.running import ProgressStyle, show_progress
 
 
@@ -38,7 +38,7 @@ class Training:
     """
 
     def __init__(
-        self, split: Split, settings: DetectorSettings, learner: Learner, folder: TrainingFolder
+        self, split: Split, settings: LoopSettings, learner: Learner, folder: TrainingFolder
     ) -> None:
         import torch
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from levelhead.guard._pair import Pair
 from levelhead.guard.training._base import base_name
@@ -20,16 +20,19 @@ class TrainingReport(ABC):
     Attributes:
         train: Rows trained on.
         held_out: Rows held out.
-        steps: Steps that were made.
-        best_step: The step whose weights were kept.
-        average_precision: AP on the held-out rows by step, averaged over with and without question.
+        average_precision: AP on the held-out rows of all that there was to choose from, averaged over with
+            and without question.
+        choices_are: What there was to choose from.
     """
 
+    choices_are: ClassVar[str]
     train: int
     held_out: int
-    steps: int
-    best_step: int
     average_precision: dict[str, float]
+
+    @abstractmethod
+    def choice(self) -> str:
+        """What was chosen by the held-out rows, as a sentence."""
 
     @abstractmethod
     def numbers(self) -> str:
@@ -41,7 +44,24 @@ class TrainingReport(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class EncoderReport(TrainingReport):
+class LoopReport(TrainingReport):
+    """What a training in steps did; `average_precision` is by step.
+
+    Attributes:
+        steps: Steps that were made.
+        best_step: The step whose weights were kept.
+    """
+
+    choices_are: ClassVar[str] = "step"
+    steps: int
+    best_step: int
+
+    def choice(self) -> str:
+        return f"Best of {self.steps:,} steps: {self.best_step:,}."
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderReport(LoopReport):
     """What a training of an encoder did.
 
     Attributes:
@@ -64,7 +84,7 @@ class EncoderReport(TrainingReport):
 
 
 @dataclass(frozen=True, slots=True)
-class LLMReport(TrainingReport):
+class LLMReport(LoopReport):
     """What a training of a causal language model did.
 
     Attributes:
@@ -84,6 +104,32 @@ class LLMReport(TrainingReport):
             f"AUROC {self.auroc:.4f} as served; {self.parameters:,} numbers were trained, and "
             f"{self.left_out:,} rows left out as blank or too long."
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeReport(TrainingReport):
+    """What a training of a probe did; `average_precision` is by layer and penalty.
+
+    Attributes:
+        layer: After which layer the states are read.
+        l2: The penalty.
+        left_out: Rows that were not trained on: blank to the eye or to the tokenizer.
+        auroc: On the held-out rows, as they are.
+        largest_gap: Largest difference of logits in training and in serving, on some held-out rows.
+    """
+
+    choices_are: ClassVar[str] = "layer and penalty"
+    layer: int
+    l2: float
+    left_out: int
+    auroc: float
+    largest_gap: float
+
+    def choice(self) -> str:
+        return f"Best of {len(self.average_precision)} choices: layer {self.layer}, l2 {self.l2:g}."
+
+    def numbers(self) -> str:
+        return f"AUROC {self.auroc:.4f}; {self.left_out:,} rows were left out as blank."
 
 
 def model_card(
@@ -131,9 +177,11 @@ def model_card(
             "\nHeld-out rows share no goal with the rows trained on.\n",
             *([f"### How the rows were chosen\n\n{data_note}\n"] if data_note else []),
             "## Numbers\n",
-            f"On {report.held_out:,} held-out rows: {report.numbers()} Best of {report.steps:,} steps: "
-            f"{report.best_step:,}.\n",
-            _table(("step", "AP"), [(step, f"{ap:.4f}") for step, ap in report.average_precision.items()]),
+            f"On {report.held_out:,} held-out rows: {report.numbers()} {report.choice()}\n",
+            _table(
+                (report.choices_are, "AP"),
+                [(choice, f"{ap:.4f}") for choice, ap in report.average_precision.items()],
+            ),
             "\n## Settings\n",
             _table(("setting", "value"), settings.items()),
             "",
