@@ -4,28 +4,21 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
 from levelhead.cli import _guard_training_llm as llm_options
 from levelhead.cli import _guard_training_options as training_options
+from levelhead.cli import _guard_training_probe as probe_options
 from levelhead.cli import _options as options
 from levelhead.cli._honesty_data import interruptible
 from levelhead.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from levelhead.guard import (
-        DetectorSettings,
-        EncoderReport,
-        EncoderSettings,
-        LLMReport,
-        LLMSettings,
-        TrainingData,
-        TrainingReport,
-    )
+    from levelhead.guard import DetectorSettings, TrainingData, TrainingReport
 
 
 def train_detector(
@@ -68,11 +61,13 @@ def train_detector(
     drop_long: llm_options.DropLong = None,
     dtype: llm_options.Precision = None,
     checkpointing: llm_options.Checkpointing = None,
+    layer: probe_options.Layer = None,
+    l2: probe_options.Penalty = None,
     seed: training_options.Seed = None,
     threads: options.Threads = None,
 ) -> None:
     """Train a harm detector on labelled answers and write it with its card. Started again, it goes on."""
-    from levelhead.guard import EncoderSettings, LLMSettings, packaged_encoder
+    from levelhead.guard import EncoderSettings, LLMSettings, ProbeSettings
 
     if held_out_file is not None and held_out_file.resolve().is_relative_to(out.resolve()):
         raise UsageError(
@@ -87,7 +82,7 @@ def train_detector(
         "swap_question": swap_question,
         "lead_in": lead_in,
         "cut_answer": cut_answer,
-        "categories": tuple(category) if category else None,
+        "category": tuple(category) if category else None,
         "layers": layers,
         "epochs": epochs,
         "batch_size": batch_size,
@@ -110,28 +105,41 @@ def train_detector(
         "drop_long": drop_long,
         "dtype": None if dtype is None else dtype.value,
         "checkpointing": checkpointing,
+        "layer": tuple(layer) if layer else None,
+        "l2": tuple(l2) if l2 else None,
         "seed": seed,
     }
     chosen = {name: value for name, value in given.items() if value is not None}
     selection = _Selection(tuple(data), tuple(apart_from or ()), _caps(at_most or []), for_research)
-    _require_settings_of(
-        EncoderSettings if kind is training_options.KindName.ENCODER else LLMSettings, chosen
-    )
+    if paper and kind is not training_options.KindName.LLM:
+        raise UsageError("--paper is for --kind llm: the paper has no other detector.")
     report: TrainingReport
     match kind:
         case training_options.KindName.ENCODER:
-            if paper:
-                raise UsageError("--paper is for --kind llm: the paper has no small encoder.")
-            settings = EncoderSettings(**chosen)  # type: ignore[arg-type]  # checked by it
+            from levelhead.guard import packaged_encoder, train_encoder
+
+            encoder = EncoderSettings(**_arguments_of(EncoderSettings, chosen))
             base = base if base is not None else str(packaged_encoder())
             with interruptible(out):
-                rows = _rows(selection, settings, held_out_file)
-                report = _train_encoder(rows, out, settings, base, threads)
+                rows = _rows(selection, encoder, held_out_file)
+                report = _train(train_encoder, rows, out, encoder, base, threads)
         case training_options.KindName.LLM:
-            of_llm = LLMSettings.paper(**chosen) if paper else LLMSettings(**chosen)  # type: ignore[arg-type]
+            from levelhead.guard import train_llm
+
+            arguments = _arguments_of(LLMSettings, chosen)
+            llm = LLMSettings.paper(**arguments) if paper else LLMSettings(**arguments)
             with interruptible(out):
-                rows = _rows(selection, of_llm, held_out_file)
-                report = _train_llm(rows, out, of_llm, base if base is not None else "embedded", threads)
+                rows = _rows(selection, llm, held_out_file)
+                report = _train(train_llm, rows, out, llm, base if base is not None else "embedded", threads)
+        case training_options.KindName.PROBE:
+            from levelhead.guard import train_probe
+
+            probe = ProbeSettings(**_arguments_of(ProbeSettings, chosen))
+            with interruptible(out):
+                rows = _rows(selection, probe, held_out_file)
+                report = _train(
+                    train_probe, rows, out, probe, base if base is not None else "embedded", threads
+                )
     _tell_training(report, f"{kind.value}:{out}", out, held_out_file)
 
 
@@ -161,13 +169,18 @@ def _rows(selection: _Selection, settings: DetectorSettings, held_out_file: Path
     return rows
 
 
-def _train_encoder(
-    rows: TrainingData, out: Path, settings: EncoderSettings, base: str, threads: int | None
-) -> EncoderReport:
-    from levelhead.guard import train_encoder
+def _train(
+    train: Callable[..., TrainingReport],
+    rows: TrainingData,
+    out: Path,
+    settings: DetectorSettings,
+    base: str,
+    threads: int | None,
+) -> TrainingReport:
+    """Train one kind with what all kinds are given."""
     from levelhead.running import choose_style
 
-    return train_encoder(
+    return train(
         rows.pairs,
         out,
         settings,
@@ -179,34 +192,22 @@ def _train_encoder(
     )
 
 
-def _train_llm(
-    rows: TrainingData, out: Path, settings: LLMSettings, base: str, threads: int | None
-) -> LLMReport:
-    from levelhead.guard import train_llm
-    from levelhead.running import choose_style
-
-    return train_llm(
-        rows.pairs,
-        out,
-        settings,
-        base=base,
-        licences=rows.licences,
-        data_note=rows.note(),
-        threads=threads,
-        progress=choose_style(),
-    )
+_SPELLED = {"EncoderSettings": {"categories": "category"}, "ProbeSettings": {"layers": "layer"}}
+"""Settings that are options by another name: those that may be repeated."""
 
 
-def _require_settings_of(kind: type[DetectorSettings], chosen: Iterable[str]) -> None:
-    """Refuse an option of another kind.
+def _arguments_of(kind: type[DetectorSettings], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """What was chosen, by the names of the settings.
 
     Raises:
-        UsageError: If there is one.
+        UsageError: If an option belongs to another kind.
     """
-    known = {field.name for field in fields(kind)}
-    if foreign := [name for name in chosen if name not in known]:
-        option = {"categories": "category"}.get(foreign[0], foreign[0]).replace("_", "-")
+    spelled = _SPELLED.get(kind.__name__, {})
+    known = {spelled.get(field.name, field.name): field.name for field in fields(kind)}
+    if foreign := [option for option in chosen if option not in known]:
+        option = foreign[0].replace("_", "-")
         raise UsageError(f"--{option} does not belong to this --kind. Leave it out, or give another kind.")
+    return {known[option]: value for option, value in chosen.items()}
 
 
 def _caps(given: Sequence[str]) -> dict[str, int]:
@@ -232,8 +233,8 @@ def _tell_data(rows: TrainingData) -> None:
 
 def _tell_training(report: TrainingReport, name: str, out: Path, held_out_file: Path | None) -> None:
     typer.echo(
-        f"\n{report.steps:,} steps on {report.train:,} answers. The weights of step {report.best_step:,} are "
-        f"the best on {report.held_out:,} held out: {report.numbers()}\n"
+        f"\nTrained on {report.train:,} answers. {report.choice()} On {report.held_out:,} held out: "
+        f"{report.numbers()}\n"
     )
     typer.echo(f"Card:      {out / 'README.md'}")
     if held_out_file is not None:

