@@ -17,8 +17,11 @@ TRAINED_ON = (
     "halueval",
 )
 """All of them allow weights that are passed on."""
-AT_MOST = {"gptfuzz": 2000}
-"""GPTFuzz has thousands of answers to 80 questions; more of them would drown the rest."""
+AT_MOST = {"gptfuzz": 2000, "diasafety": 1500}
+"""GPTFuzz has thousands of answers to 80 questions, and DiaSafety thousands of rude or careless short
+replies, another harm than that of most tests. More of them would drown the rest."""
+UNLABELLED = "hh_rlhf_harmless"
+"""Says which of two answers is worse, not which are harmful; a teacher says it."""
 TESTED_ON = (
     "gptfuzz-evaluate",
     "beavertails",

@@ -1,6 +1,6 @@
 """Rows with a teacher's targets: a detector judges answers, and a smaller one learns how sure it was.
 
-For sets without labels of single answers, such as HH-RLHF, and to replace labels that are often wrong. It
+For sets without labels of single answers, such as HH-RLHF, and to soften labels that are often wrong. It
 writes texts, so its folder is not for publishing.
 """
 
@@ -16,17 +16,22 @@ from pathlib import Path
 from levelhead.guard import Pair, read_named_pairs, write_pairs
 
 
-def taught(pairs: Iterable[Pair], scores: Mapping[str, float | None]) -> list[Pair]:
+def taught(
+    pairs: Iterable[Pair], scores: Mapping[str, float | None], *, label_share: float = 0.0
+) -> list[Pair]:
     """The pairs that the teacher judged, each with what it said as `target`.
 
     Args:
         pairs: Their ids differ.
         scores: Probability of harm by id; None where the teacher could not say.
+        label_share: Share of the label in the target, 0..1; a pair without label has what the teacher said.
     """
     found = []
     for pair in pairs:
         score = scores.get(pair.id)
         if score is not None:
+            if pair.label is not None:
+                score = label_share * pair.label + (1 - label_share) * score
             found.append(replace(pair, metadata={**pair.metadata, "target": score}))
     return found
 
@@ -44,14 +49,19 @@ def main() -> None:
     parser.add_argument("--teacher", required=True, help="a detector, as `levelhead guard judge` takes it")
     parser.add_argument("--work", type=Path, required=True, help="folder for the rows and the scores")
     parser.add_argument("--out", type=Path, required=True, help="PAIRS.jsonl with targets")
+    parser.add_argument("--label-share", type=float, default=0.5, help="share of a label in its target")
+    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     rows, scores = options.work / "rows.jsonl", options.work / "scores.jsonl"
     pairs = read_named_pairs(options.data)
     write_pairs(rows, pairs)
-    judge = ["levelhead", "guard", "judge", "--file", rows, "--out", scores, "--detector", options.teacher]
+    judge = [
+        *("levelhead", "guard", "judge", "--file", rows, "--out", scores),
+        *("--detector", options.teacher, "--threads", str(options.threads)),
+    ]
     subprocess.run(judge, check=True)  # noqa: S603  # one of ours
-    found = taught(pairs, read_scores(scores))
+    found = taught(pairs, read_scores(scores), label_share=options.label_share)
     write_pairs(options.out, found)
     print(f"{len(found):,} of {len(pairs):,} rows have a target: {options.out}")
 

@@ -1,5 +1,6 @@
 """The commands that make the shipped detector, in their order: train, calibrate, check, test.
 
+With `--teacher probe` a linear probe is trained first and judges all rows; the detector learns what it said.
 Each step can be interrupted; the same call goes on where it stopped. `--show` prints the commands and runs
 none.
 """
@@ -14,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from harm_detector.sets import AT_MOST, TESTED_ON, TRAINED_ON, arguments
-from levelhead.guard import Pair, read_named_pairs, write_pairs
+from harm_detector.sets import AT_MOST, TESTED_ON, TRAINED_ON, UNLABELLED, arguments
+from levelhead.guard import Pair, read_named_pairs, select_training_data, write_pairs
 
 SETTINGS = {
     "--window": "256",
@@ -42,23 +43,77 @@ class Places(NamedTuple):
         """The folder that ships, apart from `float32/`."""
         return self.work / "detector"
 
+    @property
+    def teacher(self) -> Path:
+        """The folder of the probe."""
+        return self.work / "teacher"
+
     def rows(self, name: str) -> Path:
         """A file of rows. They are harmful texts, so they stay out of the detector's folder."""
         return self.work / f"{name}.jsonl"
 
 
-def train_command(places: Places, taught: Sequence[Path], seed: int, threads: int) -> list[str]:
-    """Train on the sets, the look-alikes and rows with a teacher's targets, apart from the tests."""
+def teacher_command(places: Places, seed: int, threads: int) -> list[str]:
+    """Train the probe on the sets and the look-alikes, apart from the tests."""
+    return [
+        *("levelhead", "guard", "train-detector", "--kind", "probe", "--out", str(places.teacher)),
+        *_sets(places),
+        *arguments("--apart-from", TESTED_ON, places.data),
+        *("--seed", str(seed), "--threads", str(threads)),
+    ]
+
+
+def teach_command(places: Places, threads: int) -> list[str]:
+    """Give all rows the targets of the probe."""
+    return [
+        *("python", "-m", "harm_detector.teach", "--data", str(places.rows("to_teach"))),
+        *("--teacher", f"probe:{places.teacher}", "--threads", str(threads)),
+        *("--work", str(places.work / "teaching"), "--out", str(places.rows("taught"))),
+    ]
+
+
+def write_rows_to_teach(places: Places, seed: int) -> None:
+    """Write the rows that the probe learned from or held out, and those without labels."""
+    named = arguments("", [*TRAINED_ON, *TESTED_ON], places.data)[1::2]
+    chosen = select_training_data(
+        [*named[: len(TRAINED_ON)], "look-alikes"],
+        apart_from=named[len(TRAINED_ON) :],
+        at_most=AT_MOST,
+        seed=seed,
+    )
+    unlabelled = read_named_pairs(f"{UNLABELLED}:{places.data / UNLABELLED}")
+    write_pairs(places.rows("to_teach"), [*chosen.pairs, *unlabelled])
+
+
+def train_command(
+    places: Places, taught: Sequence[Path], seed: int, threads: int, *, labelled: bool = True
+) -> list[str]:
+    """Train on rows with a teacher's targets, and on the sets by their labels, apart from the tests.
+
+    Args:
+        places: Where things lie.
+        taught: Files of rows with targets.
+        seed: Of all that is drawn.
+        threads: Of torch.
+        labelled: Whether the sets themselves are trained on; not where their rows are among those taught.
+    """
     return [
         *("levelhead", "guard", "train-detector", "--out", str(places.detector)),
-        *arguments("--data", TRAINED_ON, places.data),
-        *("--data", "look-alikes"),
+        *(_sets(places) if labelled else ()),
         *(word for path in taught for word in ("--data", str(path))),
-        *(word for source, most in AT_MOST.items() for word in ("--at-most", f"{source}={most}")),
         *arguments("--apart-from", TESTED_ON, places.data),
         *("--held-out-file", str(places.rows("held_out"))),
         *(word for setting in SETTINGS.items() for word in setting),
         *("--seed", str(seed), "--threads", str(threads)),
+    ]
+
+
+def _sets(places: Places) -> list[str]:
+    """The options for the sets with their caps, and the look-alikes."""
+    return [
+        *arguments("--data", TRAINED_ON, places.data),
+        *("--data", "look-alikes"),
+        *(word for source, most in AT_MOST.items() for word in ("--at-most", f"{source}={most}")),
     ]
 
 
@@ -116,19 +171,28 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the sets' folders")
     parser.add_argument("--work", type=Path, required=True, help="folder of all that is made")
     parser.add_argument("--taught", type=Path, action="append", default=[], help="of harm_detector.teach")
+    parser.add_argument("--teacher", choices=("probe",), help="trained first; all rows get its targets")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--show", action="store_true", help="print the commands only")
     options = parser.parse_args()
     places = Places(options.data, options.work)
-    train = train_command(places, options.taught, options.seed, options.threads)
+    seed, threads = options.seed, options.threads
+    before, taught = [], list(options.taught)
+    if options.teacher:
+        before = [teacher_command(places, seed, threads), teach_command(places, threads)]
+        taught.append(places.rows("taught"))
+    train = train_command(places, taught, seed, threads, labelled=not options.teacher)
     after = [calibrate_command(places), check_command(places), measure_command(places)]
     if options.show:
-        print("\n".join(map(shlex.join, [train, *after])))
+        print("\n".join(map(shlex.join, [*before, train, *after])))
         return
     places.work.mkdir(parents=True, exist_ok=True)
-    subprocess.run(train, check=True)  # noqa: S603  # one of ours
-    part_held_out(places, options.seed)
+    if options.teacher:
+        write_rows_to_teach(places, seed)
+    for command in [*before, train]:
+        subprocess.run(command, check=True)  # noqa: S603  # one of ours
+    part_held_out(places, seed)
     for command in after:
         subprocess.run(command, check=True)  # noqa: S603  # one of ours
 

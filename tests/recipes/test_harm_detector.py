@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import inspect
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from harm_detector import train
 from harm_detector.sets import AT_MOST, TESTED_ON, TRAINED_ON
 from harm_detector.teach import read_scores, taught
 from harm_detector.train import (
@@ -15,11 +17,14 @@ from harm_detector.train import (
     halves,
     measure_command,
     part_held_out,
+    teach_command,
+    teacher_command,
     train_command,
+    write_rows_to_teach,
 )
 from levelhead.cli import _guard, _guard_detection, _guard_training
 from levelhead.datasets import HARM_SETS, TRAINABLE
-from levelhead.guard import Pair, read_named_pairs, write_pairs
+from levelhead.guard import Pair, TrainingData, read_named_pairs, write_pairs
 
 PLACES = Places(Path("sets"), Path("made"))
 
@@ -34,15 +39,30 @@ def test_only_sets_that_allow_weights_are_trained_on_and_all_others_are_kept_apa
     assert set(TRAINED_ON) <= TRAINABLE
     assert set(AT_MOST) <= set(TRAINED_ON)
     assert set(TESTED_ON) <= HARM_SETS.keys() - TRAINABLE
-    words = train_command(PLACES, [], seed=0, threads=1)
-    apart = {words[place + 1].partition(":")[0] for place, word in enumerate(words) if word == "--apart-from"}
-    assert apart == set(TESTED_ON)
+    for words in (
+        train_command(PLACES, [], seed=0, threads=1),
+        teacher_command(PLACES, seed=0, threads=1),
+    ):
+        named = list(pairwise(words))
+        apart = {value.partition(":")[0] for option, value in named if option == "--apart-from"}
+        assert apart == set(TESTED_ON)
+        assert {value for option, value in named if option == "--at-most"} == {
+            f"{source}={most}" for source, most in AT_MOST.items()
+        }
+
+
+def test_with_a_teacher_the_sets_come_once_as_the_rows_that_it_judged() -> None:
+    judged = dict(pairwise(teach_command(PLACES, threads=1)))
+    assert judged["--teacher"] == f"probe:{PLACES.teacher}"
+    words = train_command(PLACES, [Path(judged["--out"])], seed=0, threads=1, labelled=False)
+    assert [value for option, value in pairwise(words) if option == "--data"] == [judged["--out"]]
 
 
 @pytest.mark.parametrize(
     ("words", "function"),
     [
         (train_command(PLACES, [Path("more.jsonl")], seed=1, threads=1), _guard_training.train_detector),
+        (teacher_command(PLACES, seed=1, threads=1), _guard_training.train_detector),
         (calibrate_command(PLACES), _guard.calibrate_detector),
         (check_command(PLACES), _guard_detection.measure_detectors),
         (measure_command(PLACES), _guard_detection.measure_detectors),
@@ -81,3 +101,31 @@ def test_rows_that_a_teacher_could_not_judge_are_not_taught(tmp_path: Path) -> N
     scores.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     found = taught([Pair("1", "a"), Pair("2", "b"), Pair("3", "c")], read_scores(scores))
     assert [(pair.id, pair.metadata["target"]) for pair in found] == [("1", 0.25)]
+
+
+def test_a_label_and_the_teacher_share_a_target_and_without_label_the_teacher_alone_counts() -> None:
+    pairs = [Pair("1", "a", label=True), Pair("2", "b", label=False), Pair("3", "c")]
+    found = taught(pairs, {"1": 0.2, "2": 0.2, "3": 0.2}, label_share=0.5)
+    assert [pair.metadata["target"] for pair in found] == pytest.approx([0.6, 0.1, 0.2])
+
+
+def test_the_rows_to_teach_are_those_trained_on_and_those_without_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, object] = {}
+
+    def select(names: list[str], **given: object) -> TrainingData:
+        asked.update(given, names=names)
+        return TrainingData((Pair("1", "a", label=True),), {}, (), False)
+
+    monkeypatch.setattr(train, "select_training_data", select)
+    monkeypatch.setattr(train, "read_named_pairs", lambda name: [Pair(name, "b")])
+    places = Places(Path("sets"), tmp_path)
+    write_rows_to_teach(places, seed=3)
+    monkeypatch.undo()
+    words = list(pairwise(teacher_command(places, seed=3, threads=1)))
+    assert asked["names"] == [value for option, value in words if option == "--data"]
+    assert asked["apart_from"] == [value for option, value in words if option == "--apart-from"]
+    assert (asked["at_most"], asked["seed"]) == (AT_MOST, 3)
+    found = read_named_pairs(str(places.rows("to_teach")))
+    assert [pair.id for pair in found] == ["1", "hh_rlhf_harmless:sets/hh_rlhf_harmless"]
