@@ -53,9 +53,10 @@ class LinearProbe:
 
     def save(self, path: Path) -> None:
         """Write the four tensors as safetensors."""
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
-        save_file({name: getattr(self, name).contiguous() for name in self.__slots__}, path)
+        # Written here and not by the library, which makes files that others may not read.
+        path.write_bytes(save({name: getattr(self, name).contiguous() for name in self.__slots__}))
 
     @classmethod
     def load(cls, path: Path, *, width: int) -> LinearProbe:

@@ -246,6 +246,6 @@ def _gap(
 def _use(name: str, base_hash: str) -> str:
     return (
         "Give this folder to `levelhead guard judge` as `probe:FOLDER`, or `probe:BASE+FOLDER` where its "
-        f"base lies elsewhere. It is a linear probe on the states of {name} alone (SHA-256 of its weights: "
-        f"`{base_hash}`); on another base it is refused."
+        f"base lies elsewhere. It is a linear probe on the states of one model, {name} (SHA-256 of its "
+        f"weights: `{base_hash}`); on another base it is refused."
     )
