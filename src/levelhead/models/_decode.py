@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,9 @@ class Decoder:
         self._model = model
         self._end_ids = end_ids
         self._prefix: tuple[tuple[int, ...], Any] | None = None
+        # transformers 5.24 gave the argument a new name.
+        forward = inspect.signature(model.forward).parameters
+        self._cache_word = "cache" if "cache" in forward else "past_key_values"
 
     def decode(
         self,
@@ -101,7 +105,7 @@ class Decoder:
                     input_ids=tokens[:, None],
                     attention_mask=mask,
                     position_ids=mask.sum(dim=1, keepdim=True) - 1,
-                    past_key_values=cache,
+                    **{self._cache_word: cache},
                     use_cache=True,
                 ).logits  # (B, 1, V)
         return [emitted[at : at + sampling.n] for at in range(0, len(emitted), sampling.n)]
@@ -139,7 +143,7 @@ class Decoder:
                     input_ids=ids,
                     attention_mask=torch.cat([mask, torch.ones_like(ids)], dim=1),
                     position_ids=positions,
-                    past_key_values=cache,
+                    **{self._cache_word: cache},
                     use_cache=True,
                 ).logits  # (R, width, V)
                 logits = torch.cat([logits, later], dim=1)
@@ -198,7 +202,7 @@ class Decoder:
             input_ids=ids,
             attention_mask=mask,
             position_ids=(mask.cumsum(dim=1) - 1).clamp(min=0)[:, shared:],
-            past_key_values=cache,
+            **{self._cache_word: cache},
             use_cache=True,
             logits_to_keep=1,
         )
@@ -213,7 +217,7 @@ class Decoder:
             cache = DynamicCache(config=self._model.config)
             self._model(
                 input_ids=torch.tensor([prefix], device=self._model.device),
-                past_key_values=cache,
+                **{self._cache_word: cache},
                 use_cache=True,
                 logits_to_keep=1,
             )
