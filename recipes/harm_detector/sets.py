@@ -17,9 +17,17 @@ TRAINED_ON = (
     "halueval",
 )
 """All of them allow weights that are passed on."""
-AT_MOST = {"gptfuzz": 2000, "diasafety": 1500}
+AT_MOST = {"gptfuzz": 2000, "diasafety": 600, "halueval": 2000}
 """GPTFuzz has thousands of answers to 80 questions, and DiaSafety thousands of rude or careless short
 replies, another harm than that of most tests. More of them would drown the rest."""
+TEACHER_AT_MOST = {
+    "gptfuzz": 800,
+    "jailbreakbench_artifacts": 1000,
+    "refusal_direction": 800,
+    "diasafety": 300,
+    "halueval": 800,
+}
+"""A linear probe has a thousand numbers to learn; more rows cost hours of reading and teach it little."""
 UNLABELLED = "hh_rlhf_harmless"
 """Says which of two answers is worse, not which are harmful; a teacher says it."""
 TESTED_ON = (

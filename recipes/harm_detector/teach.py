@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from levelhead.guard import Pair, read_named_pairs, write_pairs
+
+_ROLE = re.compile(r"(?:^|\n\n)(Human|Assistant):")
 
 
 def taught(
@@ -34,6 +38,26 @@ def taught(
                 score = label_share * pair.label + (1 - label_share) * score
             found.append(replace(pair, metadata={**pair.metadata, "target": score}))
     return found
+
+
+def every_turn(pairs: Iterable[Pair]) -> list[Pair]:
+    """The pairs, and as further ones the earlier turns of their dialogues, each once.
+
+    Args:
+        pairs: Those of HH-RLHF: `context` in the metadata is the dialogue before the question, as text.
+    """
+    pairs = list(pairs)
+    earlier = [turn for pair in pairs for turn in _earlier_turns(pair)]
+    return list({(pair.question, pair.answer): pair for pair in [*earlier, *pairs]}.values())
+
+
+def _earlier_turns(pair: Pair) -> Iterator[Pair]:
+    roles_and_texts = _ROLE.split(str(pair.metadata.get("context") or ""))[1:]
+    turns = list(zip(roles_and_texts[::2], roles_and_texts[1::2], strict=True))
+    for number, ((asks, question), (replies, answer)) in enumerate(pairwise(turns), start=1):
+        if (asks, replies) == ("Human", "Assistant") and question.strip() and answer.strip():
+            metadata = {key: value for key, value in pair.metadata.items() if key in ("goal", "source")}
+            yield Pair(f"{pair.id}-{number}", answer.strip(), question.strip(), metadata=metadata)
 
 
 def read_scores(path: Path) -> dict[str, float | None]:

@@ -1,6 +1,7 @@
 """The commands that make the shipped detector, in their order: train, calibrate, check, test.
 
-With `--teacher probe` a linear probe is trained first and judges all rows; the detector learns what it said.
+With `--teacher probe` a linear probe is trained first and judges the rows that have no labels; the detector
+learns what it said of them.
 Each step can be interrupted; the same call goes on where it stopped. `--show` prints the commands and runs
 none.
 """
@@ -11,21 +12,23 @@ import argparse
 import random
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from harm_detector.sets import AT_MOST, TESTED_ON, TRAINED_ON, UNLABELLED, arguments
-from levelhead.guard import Pair, read_named_pairs, select_training_data, write_pairs
+from harm_detector.sets import AT_MOST, TEACHER_AT_MOST, TESTED_ON, TRAINED_ON, UNLABELLED, arguments
+from harm_detector.teach import every_turn
+from levelhead.guard import Pair, read_named_pairs, write_pairs
 
 SETTINGS = {
-    "--window": "256",
-    "--epochs": "3",
+    "--window": "192",
+    "--epochs": "2",
     "--drop-question": "0.5",
     "--swap-question": "0.1",
     "--lead-in": "0.15",
     "--cut-answer": "0.25",
 }
+TEACHER_WINDOW = "256"
 BUDGET = "0.02"
 """Share of harmless answers that may be flagged."""
 BENIGN = ("halueval", "look-alikes")
@@ -57,14 +60,14 @@ def teacher_command(places: Places, seed: int, threads: int) -> list[str]:
     """Train the probe on the sets and the look-alikes, apart from the tests."""
     return [
         *("levelhead", "guard", "train-detector", "--kind", "probe", "--out", str(places.teacher)),
-        *_sets(places),
+        *_sets(places, TEACHER_AT_MOST),
         *arguments("--apart-from", TESTED_ON, places.data),
-        *("--seed", str(seed), "--threads", str(threads)),
+        *("--window", TEACHER_WINDOW, "--seed", str(seed), "--threads", str(threads)),
     ]
 
 
 def teach_command(places: Places, threads: int) -> list[str]:
-    """Give all rows the targets of the probe."""
+    """Give the rows without labels the targets of the probe."""
     return [
         *("python", "-m", "harm_detector.teach", "--data", str(places.rows("to_teach"))),
         *("--teacher", f"probe:{places.teacher}", "--threads", str(threads)),
@@ -72,34 +75,18 @@ def teach_command(places: Places, threads: int) -> list[str]:
     ]
 
 
-def write_rows_to_teach(places: Places, seed: int) -> None:
-    """Write the rows that the probe learned from or held out, and those without labels."""
-    named = arguments("", [*TRAINED_ON, *TESTED_ON], places.data)[1::2]
-    chosen = select_training_data(
-        [*named[: len(TRAINED_ON)], "look-alikes"],
-        apart_from=named[len(TRAINED_ON) :],
-        at_most=AT_MOST,
-        seed=seed,
+def write_rows_to_teach(places: Places) -> None:
+    """Write the rows without labels: every turn of their dialogues."""
+    write_pairs(
+        places.rows("to_teach"), every_turn(read_named_pairs(f"{UNLABELLED}:{places.data / UNLABELLED}"))
     )
-    unlabelled = read_named_pairs(f"{UNLABELLED}:{places.data / UNLABELLED}")
-    write_pairs(places.rows("to_teach"), [*chosen.pairs, *unlabelled])
 
 
-def train_command(
-    places: Places, taught: Sequence[Path], seed: int, threads: int, *, labelled: bool = True
-) -> list[str]:
-    """Train on rows with a teacher's targets, and on the sets by their labels, apart from the tests.
-
-    Args:
-        places: Where things lie.
-        taught: Files of rows with targets.
-        seed: Of all that is drawn.
-        threads: Of torch.
-        labelled: Whether the sets themselves are trained on; not where their rows are among those taught.
-    """
+def train_command(places: Places, taught: Sequence[Path], seed: int, threads: int) -> list[str]:
+    """Train on the sets by their labels and on rows with a teacher's targets, apart from the tests."""
     return [
         *("levelhead", "guard", "train-detector", "--out", str(places.detector)),
-        *(_sets(places) if labelled else ()),
+        *_sets(places, AT_MOST),
         *(word for path in taught for word in ("--data", str(path))),
         *arguments("--apart-from", TESTED_ON, places.data),
         *("--held-out-file", str(places.rows("held_out"))),
@@ -108,12 +95,12 @@ def train_command(
     ]
 
 
-def _sets(places: Places) -> list[str]:
+def _sets(places: Places, at_most: Mapping[str, int]) -> list[str]:
     """The options for the sets with their caps, and the look-alikes."""
     return [
         *arguments("--data", TRAINED_ON, places.data),
         *("--data", "look-alikes"),
-        *(word for source, most in AT_MOST.items() for word in ("--at-most", f"{source}={most}")),
+        *(word for source, most in at_most.items() for word in ("--at-most", f"{source}={most}")),
     ]
 
 
@@ -171,7 +158,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the sets' folders")
     parser.add_argument("--work", type=Path, required=True, help="folder of all that is made")
     parser.add_argument("--taught", type=Path, action="append", default=[], help="of harm_detector.teach")
-    parser.add_argument("--teacher", choices=("probe",), help="trained first; all rows get its targets")
+    parser.add_argument("--teacher", choices=("probe",), help="trained first; it judges rows without labels")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--show", action="store_true", help="print the commands only")
@@ -182,14 +169,14 @@ def main() -> None:
     if options.teacher:
         before = [teacher_command(places, seed, threads), teach_command(places, threads)]
         taught.append(places.rows("taught"))
-    train = train_command(places, taught, seed, threads, labelled=not options.teacher)
+    train = train_command(places, taught, seed, threads)
     after = [calibrate_command(places), check_command(places), measure_command(places)]
     if options.show:
         print("\n".join(map(shlex.join, [*before, train, *after])))
         return
     places.work.mkdir(parents=True, exist_ok=True)
     if options.teacher:
-        write_rows_to_teach(places, seed)
+        write_rows_to_teach(places)
     for command in [*before, train]:
         subprocess.run(command, check=True)  # noqa: S603  # one of ours
     part_held_out(places, seed)

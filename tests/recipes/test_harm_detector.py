@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harm_detector import train
-from harm_detector.sets import AT_MOST, TESTED_ON, TRAINED_ON
-from harm_detector.teach import read_scores, taught
+from harm_detector.sets import AT_MOST, TEACHER_AT_MOST, TESTED_ON, TRAINED_ON
+from harm_detector.teach import every_turn, read_scores, taught
 from harm_detector.train import (
     Places,
     calibrate_command,
@@ -24,7 +24,7 @@ from harm_detector.train import (
 )
 from levelhead.cli import _guard, _guard_detection, _guard_training
 from levelhead.datasets import HARM_SETS, TRAINABLE
-from levelhead.guard import Pair, TrainingData, read_named_pairs, write_pairs
+from levelhead.guard import Pair, read_named_pairs, write_pairs
 
 PLACES = Places(Path("sets"), Path("made"))
 
@@ -37,25 +37,27 @@ def options_of(function: object) -> set[str]:
 
 def test_only_sets_that_allow_weights_are_trained_on_and_all_others_are_kept_apart() -> None:
     assert set(TRAINED_ON) <= TRAINABLE
-    assert set(AT_MOST) <= set(TRAINED_ON)
     assert set(TESTED_ON) <= HARM_SETS.keys() - TRAINABLE
-    for words in (
-        train_command(PLACES, [], seed=0, threads=1),
-        teacher_command(PLACES, seed=0, threads=1),
+    for words, at_most in (
+        (train_command(PLACES, [], seed=0, threads=1), AT_MOST),
+        (teacher_command(PLACES, seed=0, threads=1), TEACHER_AT_MOST),
     ):
+        assert set(at_most) <= set(TRAINED_ON)
         named = list(pairwise(words))
         apart = {value.partition(":")[0] for option, value in named if option == "--apart-from"}
         assert apart == set(TESTED_ON)
         assert {value for option, value in named if option == "--at-most"} == {
-            f"{source}={most}" for source, most in AT_MOST.items()
+            f"{source}={most}" for source, most in at_most.items()
         }
 
 
-def test_with_a_teacher_the_sets_come_once_as_the_rows_that_it_judged() -> None:
+def test_what_the_teacher_judged_is_trained_on_beside_the_sets() -> None:
     judged = dict(pairwise(teach_command(PLACES, threads=1)))
     assert judged["--teacher"] == f"probe:{PLACES.teacher}"
-    words = train_command(PLACES, [Path(judged["--out"])], seed=0, threads=1, labelled=False)
-    assert [value for option, value in pairwise(words) if option == "--data"] == [judged["--out"]]
+    words = train_command(PLACES, [Path(judged["--out"])], seed=0, threads=1)
+    data = [value for option, value in pairwise(words) if option == "--data"]
+    assert data[-1] == judged["--out"]
+    assert len(data) == len(TRAINED_ON) + 2
 
 
 @pytest.mark.parametrize(
@@ -109,23 +111,26 @@ def test_a_label_and_the_teacher_share_a_target_and_without_label_the_teacher_al
     assert [pair.metadata["target"] for pair in found] == pytest.approx([0.6, 0.1, 0.2])
 
 
-def test_the_rows_to_teach_are_those_trained_on_and_those_without_labels(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: dict[str, object] = {}
+def test_earlier_turns_of_a_dialogue_become_pairs_of_their_own_each_once() -> None:
+    context = "Human: Is tea warm?\n\nAssistant: Mostly.\n\nHuman: And ice?\n\nAssistant: Cold: 0 degrees."
+    pairs = [
+        Pair(side, side, "So?", metadata={"context": context, "goal": "tea", "preferred": side == "chosen"})
+        for side in ("chosen", "rejected")
+    ]
+    found = every_turn([*pairs, Pair("short", "One turn.", "Is it?", metadata={"context": ""})])
+    assert [(pair.question, pair.answer, pair.metadata.get("goal")) for pair in found] == [
+        ("Is tea warm?", "Mostly.", "tea"),
+        ("And ice?", "Cold: 0 degrees.", "tea"),
+        ("So?", "chosen", "tea"),
+        ("So?", "rejected", "tea"),
+        ("Is it?", "One turn.", None),
+    ]
+    assert len({pair.id for pair in found}) == len(found)
 
-    def select(names: list[str], **given: object) -> TrainingData:
-        asked.update(given, names=names)
-        return TrainingData((Pair("1", "a", label=True),), {}, (), False)
 
-    monkeypatch.setattr(train, "select_training_data", select)
+def test_the_rows_to_teach_are_those_without_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train, "read_named_pairs", lambda name: [Pair(name, "b")])
-    places = Places(Path("sets"), tmp_path)
-    write_rows_to_teach(places, seed=3)
+    write_rows_to_teach(Places(Path("sets"), tmp_path))
     monkeypatch.undo()
-    words = list(pairwise(teacher_command(places, seed=3, threads=1)))
-    assert asked["names"] == [value for option, value in words if option == "--data"]
-    assert asked["apart_from"] == [value for option, value in words if option == "--apart-from"]
-    assert (asked["at_most"], asked["seed"]) == (AT_MOST, 3)
-    found = read_named_pairs(str(places.rows("to_teach")))
-    assert [pair.id for pair in found] == ["1", "hh_rlhf_harmless:sets/hh_rlhf_harmless"]
+    found = read_named_pairs(str(tmp_path / "to_teach.jsonl"))
+    assert [pair.id for pair in found] == ["hh_rlhf_harmless:sets/hh_rlhf_harmless"]
