@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from PIL import ImageDraw, ImageFont
 from levelhead.errors import ImageError
 from levelhead.models import Sampling
 from levelhead.models._ocr import OCRModel, TextReader
-from levelhead.records import Image, Prompt, Turn
+from levelhead.models._read_words import ReadWords
+from levelhead.records import Image, Prompt, Reply, Turn
 from tests.fakes import FakeModel
 
 
@@ -58,6 +60,62 @@ def test_a_picture_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert reader.read([sign("Berlin"), sign("Berlin")]) == ["Berlin", "Berlin"]
     assert reader.read([sign("Berlin")]) == ["Berlin"]
     assert len(read) == 1
+
+
+def test_pictures_with_the_same_words_are_asked_about_once_unless_replies_are_sampled() -> None:
+    asked: list[Sequence[Prompt]] = []
+
+    class Watched(FakeModel):
+        def iter_generate(
+            self, prompts: Sequence[Prompt], sampling: Sampling
+        ) -> Iterator[list[tuple[int, list[Reply]]]]:
+            asked.append(prompts)
+            return super().iter_generate(prompts, sampling)
+
+    model = OCRModel(Watched(sees=False), TextReader(workers=1))
+    words = ("Oslo", "Rome", "Oslo")
+    prompts = [Prompt.ask("?", images=(sign(word),)) for word in words]
+    greedy = model.generate(prompts, Sampling())
+    assert [reply.seen for reply in greedy] == list(words)
+    assert greedy[0] == greedy[2]
+    list(model.iter_generate(prompts, Sampling(temperature=1.0)))
+    assert list(map(len, asked)) == [2, 3]
+
+
+def test_a_later_reader_finds_the_words_on_the_disk_and_another_setting_reads_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "new" / "words.sqlite3"
+    broken = Image(data=b"no picture")
+    first = TextReader(workers=1, cache=cache).read([sign("Berlin"), sign(""), broken])
+    read: list[Image] = []
+    honest = TextReader._read_one
+
+    def watched(reader: TextReader, image: Image) -> str | ImageError:
+        read.append(image)
+        return honest(reader, image)
+
+    monkeypatch.setattr(TextReader, "_read_one", watched)
+    again = TextReader(workers=1, cache=cache).read([sign("Berlin"), sign(""), broken])
+    assert again[:2] == first[:2] == ["Berlin", ""]
+    assert read == [broken], "what could not be read is tried again"
+    assert TextReader(workers=1, cache=cache, longest_side=300).read([sign("Berlin")]) == ["Berlin"]
+    assert len(read) == 2
+
+
+def test_words_read_before_an_interruption_are_kept(tmp_path: Path) -> None:
+    cache = tmp_path / "words.sqlite3"
+    steps = TextReader(workers=1, cache=cache).read_ahead([sign("Oslo"), sign("Rome")])
+    next(steps)
+    steps.close()  # type: ignore[attr-defined]
+    assert list(ReadWords(cache, TextReader(workers=1).fingerprint).find([sign("Oslo").sha256()])) != []
+
+
+def test_a_damaged_cache_is_told_and_the_picture_is_read_all_the_same(tmp_path: Path) -> None:
+    cache = tmp_path / "words.sqlite3"
+    cache.write_text("no database")
+    with pytest.warns(UserWarning, match="Delete the file, or set LEVELHEAD_CACHE"):
+        assert TextReader(workers=1, cache=cache).read([sign("Berlin")]) == ["Berlin"]
 
 
 def test_preparing_reads_the_pictures_and_tells_how_far_it_is(reader: TextReader) -> None:

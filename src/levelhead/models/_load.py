@@ -1,6 +1,8 @@
 """From a model's name to the model: the one place that knows the spelling of names.
 
 embedded                          SmolLM2-135M-Instruct, whose weights came with a Python package
+embedded-vision                   the same with small eyes of our own, which see
+embedded-vision:FOLDER            the same with the eyes in a folder, which the recipe exported
 hf:FOLDER or hf:OWNER/NAME        a transformers checkpoint, text or vision
 hf:BASE+ADAPTER                   one with the folder of a low-rank adapter merged into it; BASE may be
                                   `embedded`, and a further +ADAPTER one that was made on the merged
@@ -26,9 +28,11 @@ DType = Literal["auto", "float32", "bfloat16"]
 
 ADAPTER_CONFIG = "adapter_config.json"
 _CONTRAST = "+contrast"
+_EYES = "embedded-vision:"
 _KNOWN = (
-    "embedded, hf:<folder or hub id>, hf:<base>+<adapter folder>, openai:<model>@<base url>, or one of these "
-    "with +ocr appended, and after a local one that sees +contrast"
+    "embedded, hf:<folder or hub id>, hf:<base>+<adapter folder>, openai:<model>@<base url>, "
+    "embedded-vision, embedded-vision:<folder of eyes>, or one of these with +ocr appended, and after a "
+    "local one that sees +contrast"
 )
 
 
@@ -43,8 +47,8 @@ def load_model(
     """Load a model by its name.
 
     Args:
-        name: `embedded`, `hf:<folder or hub id>`, `openai:<model>@<base url>`; `+ocr` after any text-only
-            one, `+contrast` after any local one that sees.
+        name: `embedded`, `hf:<folder or hub id>`, `openai:<model>@<base url>`, `embedded-vision`; `+ocr`
+            after any text-only one, `+contrast` after any local one that sees.
         dtype: Precision of a local model; `auto` is bfloat16 where the processor computes in it, else
             float32.
         exact: Local models: float32 and one prompt at a time, so that no answer depends on its neighbours.
@@ -63,12 +67,13 @@ def load_model(
         seeing = load_model(name[:place], dtype=dtype, exact=exact, threads=threads, concurrency=concurrency)
         return ContrastModel(seeing, contrast)
     if name.endswith("+ocr"):
-        from levelhead.models._ocr import OCRModel
+        from levelhead.models._ocr import OCRModel, TextReader
+        from levelhead.models._user_cache import cache_folder
 
         inner = load_model(
             name.removesuffix("+ocr"), dtype=dtype, exact=exact, threads=threads, concurrency=concurrency
         )
-        return OCRModel(inner)
+        return OCRModel(inner, TextReader(cache=cache_folder() / "read_words.sqlite3"))
     if name.startswith("openai:"):
         from levelhead.models._openai import OpenAIModel
 
@@ -95,6 +100,11 @@ def locate_model(
         from levelhead.models._embedded import embedded_checkpoint
 
         location = str(embedded_checkpoint())
+    elif base == "embedded-vision" or (base.startswith(_EYES) and len(base) > len(_EYES)):
+        from levelhead.models._embedded_vision import embedded_vision_checkpoint
+
+        folder = base.removeprefix(_EYES)
+        location = str(embedded_vision_checkpoint(Path(folder) if folder != base else None))
     elif base.startswith("hf:") and len(base) > len("hf:"):
         location = base.removeprefix("hf:")
     else:
@@ -105,7 +115,7 @@ def locate_model(
 def _split_adapters(name: str) -> tuple[str, tuple[Path, ...]]:
     """The name of the base and the folders of its adapters. A folder's own name may hold a plus sign."""
     adapters: list[Path] = []
-    while "+" in name and not Path(name.removeprefix("hf:")).is_dir():
+    while "+" in name and not Path(name.removeprefix("hf:").removeprefix(_EYES)).is_dir():
         places = [place for place, letter in enumerate(name) if letter == "+"]
         found = [place for place in places if (Path(name[place + 1 :]) / ADAPTER_CONFIG).is_file()]
         if not found:

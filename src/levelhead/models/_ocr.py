@@ -13,10 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from levelhead.errors import ImageError, MissingExtraError, UsageError
 from levelhead.models._model import Model, Sampling, Step, check_pairs
+from levelhead.models._read_words import ReadWords
 from levelhead.records import Image, JSONValue, Prompt, Reply, Score, Turn
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 _LONGEST_SIDE = 320
 """Pictures are read at this size, in pixels. RapidOCR's own default enlarges every picture to 736 and takes
 three times as long to read the same words of poster size."""
+_KEPT_AT_ONCE = 200
+"""Pictures whose words are written to the disk together."""
 _FORMAT = 1
 """Raised when the wording below changes, since the answers change with it."""
 
@@ -37,9 +41,12 @@ class TextReader:
     Args:
         workers: Pictures read at once, one processor core each.
         longest_side: Pixels of the longer side at which pictures are read; smaller ones are not enlarged.
+        cache: File in which words are kept for later runs; None keeps them in memory only.
     """
 
-    def __init__(self, workers: int | None = None, *, longest_side: int = _LONGEST_SIDE) -> None:
+    def __init__(
+        self, workers: int | None = None, *, longest_side: int = _LONGEST_SIDE, cache: Path | None = None
+    ) -> None:
         try:
             from rapidocr import RapidOCR
         except ImportError as error:
@@ -49,6 +56,7 @@ class TextReader:
         self._longest_side = longest_side
         self._workers = workers or len(os.sched_getaffinity(0))
         self._known: dict[str, str | ImageError] = {}
+        self._kept = ReadWords(cache, self.fingerprint) if cache else None
         self._engine: Any = RapidOCR(
             params={
                 "Global.log_level": "error",
@@ -81,11 +89,28 @@ class TextReader:
             with suppress(ImageError):  # told when its words are asked for
                 if (key := image.sha256()) not in self._known:
                     new.setdefault(key, image)
-        with ThreadPoolExecutor(self._workers) as pool:
-            found = zip(new, pool.map(self._read_one, new.values()), strict=True)
-            for done, (key, text) in enumerate(found, start=1):
-                self._known[key] = text
-                yield Step("reading pictures", done, len(new))
+        if self._kept:
+            self._known.update(self._kept.find(new))
+        left = [(key, image) for key, image in new.items() if key not in self._known]
+        unkept: dict[str, str] = {}
+        try:
+            with ThreadPoolExecutor(self._workers) as pool:
+                found = pool.map(self._read_one, (image for _, image in left))
+                for done, ((key, _), text) in enumerate(zip(left, found, strict=True), start=1):
+                    self._known[key] = text
+                    if isinstance(text, str):
+                        unkept[key] = text
+                    if len(unkept) >= _KEPT_AT_ONCE:
+                        self._keep(unkept)
+                    yield Step("reading pictures", done, len(left))
+        finally:  # also where a run is interrupted
+            self._keep(unkept)
+
+    def _keep(self, words: dict[str, str]) -> None:
+        """Keep words on the disk, if that is wanted, and clear them."""
+        if self._kept and words:
+            self._kept.keep(words)
+        words.clear()
 
     def read_afresh(self, image: Image) -> str:
         """The words in one picture, not remembered: for a server, whose pictures never end.
@@ -156,11 +181,17 @@ class OCRModel(Model):
         texts, seen, failed = self._read_prompts(prompts)
         if failed:
             yield [(index, [Reply.failed(why)] * sampling.n) for index, why in failed.items()]
-        sound = [index for index in range(len(prompts)) if index not in failed]
-        for batch in self._model.iter_generate([texts[index] for index in sound], sampling):
+        alike: dict[object, list[int]] = {}
+        for index in range(len(prompts)):
+            if index not in failed:
+                # Samples of one text are drawn apart, while a greedy reply to it is always the same one.
+                alike.setdefault(index if sampling.temperature else texts[index], []).append(index)
+        groups = list(alike.values())
+        for batch in self._model.iter_generate([texts[group[0]] for group in groups], sampling):
             yield [
-                (sound[place], [replace(reply, seen=seen[sound[place]]) for reply in replies])
+                (index, [replace(reply, seen=seen[index]) for reply in replies])
                 for place, replies in batch
+                for index in groups[place]
             ]
 
     @property

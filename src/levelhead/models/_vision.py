@@ -174,7 +174,9 @@ class VisionModel(LocalModel):
 
     def _mark(self, prompt: Prompt) -> str:
         """A raw prompt, its pictures first."""
-        begin = self._tokenizer.bos_token or ""
+        # Some tokenizers have a beginning but do not write it, and their models were trained without.
+        writes_it = self._tokenizer("")["input_ids"][:1] == [self._tokenizer.bos_token_id]
+        begin = self._tokenizer.bos_token if writes_it else ""
         return begin + self._image_token * len(prompt.images) + self._harmless(raw_text(prompt))
 
     @property
