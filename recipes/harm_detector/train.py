@@ -21,7 +21,7 @@ from harm_detector.teach import every_turn
 from levelhead.guard import Pair, read_named_pairs, write_pairs
 
 SETTINGS = {
-    "--window": "192",
+    "--window": "128",
     "--epochs": "1",
     "--max-held-out": "1200",
     "--drop-question": "0.5",
