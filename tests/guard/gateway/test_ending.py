@@ -112,6 +112,7 @@ def ended_in_load(process: subprocess.Popen[str], address: str, how: signal.Sign
     return heard
 
 
+@pytest.mark.slow
 def test_sigterm_in_the_middle_of_load_loses_no_request_that_was_taken(tmp_path: Path) -> None:
     """Case 52."""
     upstream = ScriptedUpstream(slowly)
@@ -128,6 +129,7 @@ def test_sigterm_in_the_middle_of_load_loses_no_request_that_was_taken(tmp_path:
     assert recorded(tmp_path) == heard.ids
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on_failure", ["serve", "refuse"])
 def test_sigkill_in_the_middle_of_load_loses_at_most_what_was_being_written_and_the_log_goes_on(
     tmp_path: Path, on_failure: str

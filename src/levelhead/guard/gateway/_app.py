@@ -21,6 +21,7 @@ from levelhead.guard.detoxifier._detoxifier import Detoxifier
 from levelhead.guard.gateway._audit import AuditLog
 from levelhead.guard.gateway._config import GatewayConfig
 from levelhead.guard.gateway._decide import Decider
+from levelhead.guard.gateway._disguises import UndisguisingDetector
 from levelhead.guard.gateway._gate import SCOPE_KEY, Admitted, Gate
 from levelhead.guard.gateway._judges import BatchedJudges
 from levelhead.guard.gateway._keys import KeyRing
@@ -77,7 +78,8 @@ def build_app(
         UsageError: If a key is not where the settings say.
     """
     keys = KeyRing(config.keys)
-    judges = BatchedJudges(detector, detoxifier, config.detector, config.detoxifier)
+    judging = UndisguisingDetector(detector) if config.detector.undisguise else detector
+    judges = BatchedJudges(judging, detoxifier, config.detector, config.detoxifier)
     metrics = GatewayMetrics(queue_depth=lambda: judges.waiting, audit=audit)
     recorder = Recorder(metrics, audit, content=config.logs.content)
     decider = Decider(

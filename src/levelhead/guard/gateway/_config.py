@@ -124,6 +124,11 @@ class DetectorSection(Settings):
     threshold: Share | None = Field(
         None, description="p_harm from which a text counts as harmful; else that of the calibration."
     )
+    undisguise: bool = Field(
+        True,
+        description="Judge a text with signs of a disguise without it as well: letters of other scripts, "
+        "invisible letters, digits for letters, Base64.",
+    )
     threads: Count | None = Field(None, description="Processor threads; all if not given.")
     batch: Count = Field(16, description="Texts that are judged at once.")
     max_waiting: Count = Field(256, description="Calls that may wait; past it 503 with Retry-After.")

@@ -21,6 +21,7 @@ from levelhead.guard.detoxifier._template import REFUSAL, TemplateDetoxifier, ch
 from levelhead.guard.gateway._config import PolicySettings
 from levelhead.guard.gateway._decide import Decider, Piece
 from levelhead.guard.gateway._decision import Decision
+from levelhead.guard.gateway._disguises import UndisguisingDetector
 from levelhead.guard.gateway._judges import DirectJudges, run_now
 
 P = ParamSpec("P")
@@ -38,6 +39,8 @@ class Guard:
         retries: Further rewritings, where the first is not harmless.
         refusal: What is said where no rewriting is harmless.
         threshold: p_harm from which a text counts as harmful; that of the detector if not given.
+        undisguise: Whether a text with signs of a disguise (other scripts, invisible letters, digits for
+            letters, Base64) is judged without it as well.
 
     Raises:
         UsageError: If the refusal is blank.
@@ -52,9 +55,11 @@ class Guard:
         retries: int = 1,
         refusal: str = REFUSAL,
         threshold: float | None = None,
+        undisguise: bool = True,
     ) -> None:
         check_refusal(refusal)
-        judges = DirectJudges(detector, detoxifier or TemplateDetoxifier(refusal), threshold=threshold)
+        judging = UndisguisingDetector(detector) if undisguise else detector
+        judges = DirectJudges(judging, detoxifier or TemplateDetoxifier(refusal), threshold=threshold)
         self._decider = Decider(judges, policy or PolicySettings(), retries=retries, refusal=refusal)
         self._lock = threading.Lock()
 
