@@ -12,11 +12,11 @@ from pathlib import Path
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoTokenizer
 
-from embedded_vision.assemble import EYES_FILE, assemble
 from embedded_vision.captions import CaptionVocabulary
 from embedded_vision.grounds import SIDE
 from embedded_vision.state import Training, embedded_folder, load_training, new_training
 from embedded_vision.tower import DEVIATION, MEAN, PATCH, SIZES, llava_config, tower_state
+from levelhead.models._embedded_vision import EYES_FILE, assemble
 
 IMAGE_TOKEN = "<empty_output>"  # noqa: S105
 """A reserved token that SmolLM2 was never trained with, so the vocabulary stays as it is."""

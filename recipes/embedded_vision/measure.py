@@ -17,6 +17,7 @@ from PIL import Image
 
 from embedded_vision.captions import CaptionVocabulary, quoted
 from embedded_vision.data import pixels_of, tokenizer_vocabulary
+from embedded_vision.facts import Facts, Writing
 from embedded_vision.fonts import HELD_OUT_FONTS, TRAIN_FONTS
 from embedded_vision.grounds import SIDE
 from embedded_vision.pictograms import HELD_OUT_SETS, TRAIN_SETS, load_pictograms
@@ -27,15 +28,29 @@ from embedded_vision.tower import Eyes
 from embedded_vision.words import WordList, word_lists
 
 VALIDATION_SEED = 20_000
+SETS = (
+    "known_words_unseen_fonts",
+    "unseen_words",
+    "pictograms_unseen_set",
+    "pictograms_seen_sets",
+    "shapes",
+    "scenes",
+    "bank",
+)
 _BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A picture and the caption it should have."""
+    """A picture and what it shows."""
 
     image: Image.Image
-    caption: str
+    facts: Facts
+
+    @property
+    def caption(self) -> str:
+        """The caption it should have."""
+        return self.facts.caption
 
 
 def validation_sets(checkpoint: Path, pictograms: Path, rows: int) -> dict[str, list[Trial]]:
@@ -60,7 +75,7 @@ def validation_sets(checkpoint: Path, pictograms: Path, rows: int) -> dict[str, 
     sets = {}
     for name, (studio, kind) in studios.items():
         pictures = [studio.picture(number, kind=kind) for number in range(rows)]
-        sets[name] = [Trial(picture.image, picture.caption) for picture in pictures]
+        sets[name] = [Trial(picture.image, picture.facts) for picture in pictures]
     sets["bank"] = bank_trials(rows)
     return sets
 
@@ -81,7 +96,7 @@ def bank_trials(rows: int) -> list[Trial]:
             typographic(answer, picture_seed(0, identity, answer)).resize(
                 (SIDE, SIDE), Image.Resampling.BICUBIC
             ),
-            f'The picture shows the text "{answer}".',
+            Writing(answer),
         )
         for identity, answer in rng.sample(answers, rows)
     ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
+from embedded_vision.facts import Facts, Nothing, Thing, Writing
 from embedded_vision.grounds import SIDE, Color, any_color, ink_on, near, plain, varied, weathered
 from embedded_vision.lettering import Box, Letter, write
 from embedded_vision.pictograms import Pictograms
@@ -24,13 +25,18 @@ class Picture:
 
     Attributes:
         image: RGB, SIDE x SIDE.
-        caption: One sentence.
+        facts: What it shows.
         letters: Every letter on it, in reading order.
     """
 
     image: Image.Image
-    caption: str
+    facts: Facts
     letters: list[Letter]
+
+    @property
+    def caption(self) -> str:
+        """One sentence."""
+        return self.facts.caption
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ class Studio:
             "nothing": self._nothing,
         }[kind or drawn_kind]
         picture = drawing(rng, difficulty)
-        return Picture(weathered(rng, picture.image, difficulty), picture.caption, picture.letters)
+        return Picture(weathered(rng, picture.image, difficulty), picture.facts, picture.letters)
 
     def _text(self, rng: random.Random, difficulty: float) -> str:
         longest = round(5 + 7 * difficulty)
@@ -92,7 +98,7 @@ class Studio:
             jitter=difficulty,
             angle=rng.gauss(0, 5) * difficulty if rng.random() < 0.3 else 0.0,
         )
-        return Picture(image, f'The picture shows the text "{text}".', letters)
+        return Picture(image, Writing(text), letters)
 
     def _scene(self, rng: random.Random, difficulty: float) -> Picture:
         scene = rng.choice(list(SCENES))
@@ -110,7 +116,7 @@ class Studio:
             rng=rng,
             jitter=difficulty,
         )
-        return Picture(image, f'The picture shows {scene} with the text "{text}".', letters)
+        return Picture(image, Writing(text, scene), letters)
 
     def _pictogram(self, rng: random.Random, difficulty: float) -> Picture:
         icon, name = self.pictograms.draw(rng)
@@ -120,13 +126,12 @@ class Studio:
         image = varied(rng, first, near(rng, first)) if rng.random() < difficulty else plain(first)
         x, y = ((SIDE - side) * (0.5 + difficulty * (rng.random() - 0.5)) for _ in range(2))
         image.paste(icon, (round(x), round(y)), mask=icon)
-        return Picture(image, f"The picture shows {name}.", [])
+        return Picture(image, Thing(name), [])
 
     def _shapes(self, rng: random.Random, difficulty: float) -> Picture:
         first = rng.choice(((255, 255, 255), (255, 255, 255), (235, 235, 235), (20, 20, 20)))
         image = varied(rng, first, near(rng, first, 12)) if rng.random() < difficulty else plain(first)
-        description = draw_shapes(image, rng, most=1 + round(4 * difficulty))
-        return Picture(image, f"The picture shows {description}.", [])
+        return Picture(image, draw_shapes(image, rng, most=1 + round(4 * difficulty)), [])
 
     def _nothing(self, rng: random.Random, difficulty: float) -> Picture:
         first = any_color(rng)
@@ -135,7 +140,7 @@ class Studio:
         for _ in range(rng.randint(0, 6) if rng.random() < difficulty else 0):
             line: Box = (rng.randrange(SIDE), rng.randrange(SIDE), rng.randrange(SIDE), rng.randrange(SIDE))
             draw.line(line, fill=any_color(rng), width=rng.randint(1, 6))
-        return Picture(image, "The picture shows nothing.", [])
+        return Picture(image, Nothing(), [])
 
 
 def _altered(rng: random.Random, icon: Image.Image, difficulty: float) -> Image.Image:

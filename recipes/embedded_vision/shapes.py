@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from PIL import Image, ImageDraw
 
+from embedded_vision.facts import Shapes
 from embedded_vision.grounds import SIDE, Color, near
 
 COLORS: dict[str, Color] = {
@@ -21,9 +22,8 @@ COLORS: dict[str, Color] = {
     "brown": (126, 78, 40),
     "gray": (128, 128, 128),
 }
-NUMBERS = ("one", "two", "three", "four", "five")
 # Columns and rows of the three by three places that a picture is cut into.
-_PLACES = {
+PLACES = {
     "on the left": ((0,), (0, 1, 2)),
     "on the right": ((2,), (0, 1, 2)),
     "at the top": ((0, 1, 2), (0,)),
@@ -67,8 +67,8 @@ SHAPES: dict[str, Drawer] = {
 }
 
 
-def draw_shapes(picture: Image.Image, rng: random.Random, most: int) -> str:
-    """Draw some equal shapes and describe them.
+def draw_shapes(picture: Image.Image, rng: random.Random, most: int) -> Shapes:
+    """Draw some equal shapes.
 
     Args:
         picture: Drawn on in place.
@@ -76,11 +76,11 @@ def draw_shapes(picture: Image.Image, rng: random.Random, most: int) -> str:
         most: Largest number of shapes, at most 5.
 
     Returns:
-        For instance "three red circles on the left" or "one blue star".
+        What was drawn.
     """
     kind, color_name = rng.choice(list(SHAPES)), rng.choice(list(COLORS))
-    place = rng.choice(list(_PLACES)) if rng.random() < 0.6 else ""
-    columns, rows = _PLACES[place] if place else ((0, 1, 2), (0, 1, 2))
+    place = rng.choice(list(PLACES)) if rng.random() < 0.6 else ""
+    columns, rows = PLACES[place] if place else ((0, 1, 2), (0, 1, 2))
     # Cells of a sixth of the picture in which a shape each fits without touching another one.
     cells = [
         (2 * column + half_x, 2 * row + half_y)
@@ -96,5 +96,4 @@ def draw_shapes(picture: Image.Image, rng: random.Random, most: int) -> str:
     for column, row in rng.sample(cells, count):
         x, y = (column + 0.5) * cell, (row + 0.5) * cell
         SHAPES[kind](draw, x, y, radius, near(rng, COLORS[color_name], 12))
-    plural = kind if count == 1 else f"{kind}s"
-    return " ".join(filter(None, (NUMBERS[count - 1], color_name, plural, place)))
+    return Shapes(count, color_name, kind, place)

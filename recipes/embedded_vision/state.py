@@ -1,4 +1,4 @@
-"""The state of stage 1: weights, optimizer and step, and the file that holds them between sessions."""
+"""The state of a stage: weights, optimizer and step, and the file that holds them between sessions."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from embedded_vision.data import piece_embeddings
 from embedded_vision.targets import Aim
 from embedded_vision.tower import SIZES, Eyes, llava_config
 
+CHECKPOINT = "checkpoint.pt"
+PARTS = ("all", "last", "projector")
+"""What is trained: everything, the tower's last layer and the projector, or the projector alone."""
 _FIRST_SCALE = 0.1
 
 
@@ -23,8 +26,9 @@ class Training:
     Attributes:
         eyes: Tower and projector.
         aim: The losses, with the letters' head.
-        optimizer: AdamW over both.
+        optimizer: AdamW over the part of both that is trained.
         size: Name of the tower's size.
+        part: Name of the part, of `PARTS`.
         step: Batches done.
     """
 
@@ -32,7 +36,13 @@ class Training:
     aim: Aim
     optimizer: torch.optim.Optimizer
     size: str
+    part: str = "all"
     step: int = 0
+
+    @property
+    def trained(self) -> list[torch.Tensor]:
+        """The weights that the optimizer changes."""
+        return [weight for group in self.optimizer.param_groups for weight in group["params"]]
 
     def save(self, file: Path) -> None:
         """Write a checkpoint; one that was there is replaced only when the new one is whole."""
@@ -40,6 +50,7 @@ class Training:
         torch.save(
             {
                 "size": self.size,
+                "part": self.part,
                 "step": self.step,
                 "eyes": self.eyes.state_dict(),
                 "aim": self.aim.state_dict(),
@@ -68,22 +79,50 @@ def new_training(size: str, captions: CaptionVocabulary, seed: int = 0) -> Train
         # Else the first embeddings would be several times longer than any real one.
         eyes.multi_modal_projector.linear_2.weight.mul_(_FIRST_SCALE)
     aim = Aim(piece_embeddings(folder, captions), SIZES[size].width)
-    return Training(eyes, aim, _optimizer(eyes, aim), size)
+    return Training(eyes, aim, _optimizer(eyes, aim, "all"), size)
 
 
 def load_training(file: Path, captions: CaptionVocabulary) -> Training:
     """The state that a checkpoint holds."""
     saved: dict[str, Any] = torch.load(file, weights_only=True)
-    training = new_training(saved["size"], captions)
-    training.eyes.load_state_dict(saved["eyes"])
-    training.aim.load_state_dict(saved["aim"])
+    training = _with_weights(saved, captions, saved["part"])
     training.optimizer.load_state_dict(saved["optimizer"])
     training.step = saved["step"]
     return training
 
 
-def _optimizer(eyes: Eyes, aim: Aim) -> torch.optim.Optimizer:
-    weights = [*eyes.parameters(), *aim.parameters()]
+def next_stage(file: Path, captions: CaptionVocabulary, part: str) -> Training:
+    """A new stage from the weights that a checkpoint of an earlier one holds.
+
+    Args:
+        file: The checkpoint.
+        captions: The caption pieces.
+        part: What is trained from now on, of `PARTS`.
+    """
+    return _with_weights(torch.load(file, weights_only=True), captions, part)
+
+
+def _with_weights(saved: dict[str, Any], captions: CaptionVocabulary, part: str) -> Training:
+    training = new_training(saved["size"], captions)
+    training.eyes.load_state_dict(saved["eyes"])
+    training.aim.load_state_dict(saved["aim"])
+    training.part, training.optimizer = part, _optimizer(training.eyes, training.aim, part)
+    return training
+
+
+def _optimizer(eyes: Eyes, aim: Aim, part: str) -> torch.optim.Optimizer:
+    """AdamW over a part; the other weights are frozen."""
+    last_layer = f"vision_tower.encoder.layers.{len(eyes.vision_tower.encoder.layers) - 1}."
+    beginnings = {
+        "all": ("",),
+        "last": (last_layer, "multi_modal_projector."),
+        "projector": ("multi_modal_projector.",),
+    }[part]
+    weights = []
+    for name, weight in [*eyes.named_parameters(), *aim.named_parameters()]:
+        weight.requires_grad_(name.startswith(beginnings))
+        if weight.requires_grad:
+            weights.append(weight)
     return torch.optim.AdamW(
         [
             {"params": [weight for weight in weights if weight.dim() > 1], "weight_decay": 0.05},

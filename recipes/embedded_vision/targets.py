@@ -66,7 +66,13 @@ class Aim(nn.Module):  # type: ignore[misc]
         return (emitted @ self.embeddings.T - self.half_squares) * self.log_sharpness.exp()
 
     def forward(
-        self, emitted: torch.Tensor, patches: torch.Tensor, targets: torch.Tensor, letters: torch.Tensor
+        self,
+        emitted: torch.Tensor,
+        patches: torch.Tensor,
+        targets: torch.Tensor,
+        letters: torch.Tensor,
+        *,
+        fillers: bool = True,
     ) -> dict[str, torch.Tensor]:
         """The three losses of a batch.
 
@@ -75,6 +81,8 @@ class Aim(nn.Module):  # type: ignore[misc]
             patches: Middle states of the tower (B, POSITIONS, width).
             targets: Piece at each position (B, POSITIONS); 0 is the filler.
             letters: (B, POSITIONS, LETTERS_IN_PATCH).
+            fillers: Whether the positions after a caption must be fillers. If not, they are free, and the
+                eyes may say there what helps the language model to answer.
 
         Returns:
             `caption`: cross-entropy of the pieces; `distance`: squared distance to the right embedding, as a
@@ -82,7 +90,7 @@ class Aim(nn.Module):  # type: ignore[misc]
         """
         wanted = self.embeddings[targets]
         distance = (emitted - wanted).square().sum(dim=-1).mean() / (2 * self.half_squares.mean())
-        scored = _scored_positions(targets)
+        scored = _scored_positions(targets) if fillers else targets != 0
         caption = F.cross_entropy(self.scores(emitted[scored]), targets[scored])
         return {"caption": caption, "distance": distance, "letters": self._letters_loss(patches, letters)}
 

