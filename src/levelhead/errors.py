@@ -43,6 +43,10 @@ class FailedRowsError(LevelheadError):
     """The work went to its end, but some rows got no answer. They are counted and shown as failed."""
 
 
+class BrokenGateError(LevelheadError):
+    """The work went to its end, and a number lies beyond a limit that the caller set."""
+
+
 class InterruptedRunError(LevelheadError):
     """The user or the operating system ended a run. What was answered is kept."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,14 @@ from levelhead.cli import _options as options
 
 if TYPE_CHECKING:
     from levelhead.comparing import Comparison
+
+
+class SuiteName(StrEnum):
+    """What can be compared."""
+
+    ILLUSION = "illusion"
+    HONESTY = "honesty"
+
 
 Threshold = Annotated[
     float | None,
@@ -45,21 +54,44 @@ def compare(
         list[Path],
         typer.Argument(
             metavar="RUN RUN...",
-            help="Folders of illusion runs, or of honesty eval or score. The first is the base.",
+            help="Folders of measure, of illusion runs, or of honesty eval or score. The first is the base.",
             show_default=False,
         ),
     ],
     out: options.Out,
+    suite: Annotated[
+        SuiteName | None,
+        typer.Option("--suite", help="Of runs that hold several. [default: the first that all hold]"),
+    ] = None,
     threshold: Threshold = None,
 ) -> None:
     """Compare models or prompt variants on the same items: compare.json and compare.html."""
-    from levelhead.comparing import compare_runs
+    from levelhead.comparing import compare_runs, suites_in_common
     from levelhead.running import choose_style, show_progress
 
     pairs = len(runs) * (len(runs) - 1) // 2
     with show_progress("comparing pairs", total=pairs, held=0, style=choose_style()) as advance:
-        comparison = compare_runs(runs, threshold=threshold, progress=lambda done, total: advance(1))
+        comparison = compare_runs(
+            runs,
+            suite=None if suite is None else suite.value,
+            threshold=threshold,
+            progress=lambda done, total: advance(1),
+        )
     write_comparison(comparison, out, stem="compare")
+    _tell_what_else_there_is(comparison.suite, suites_in_common(comparison.runs))
+
+
+def _tell_what_else_there_is(compared: str, held: Sequence[str]) -> None:
+    """Say which suite was compared, where the runs hold more than one."""
+    others = [name for name in held if name != compared]
+    if not others:
+        return
+    said = [f"\nCompared: {compared}."]
+    can = [name.value for name in SuiteName if name.value in others]
+    cannot = [name for name in others if name not in can]
+    said += [f"The runs also hold {name}: --suite {name} compares that, into another --out." for name in can]
+    said += [f"They hold {name} too, which is not compared: see their pages." for name in cannot]
+    typer.echo(" ".join(said))
 
 
 def write_comparison(comparison: Comparison, out: Path, *, stem: str) -> None:

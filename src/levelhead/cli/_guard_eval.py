@@ -15,13 +15,12 @@ from levelhead.cli._honesty_data import interruptible
 from levelhead.errors import FailedRowsError
 
 if TYPE_CHECKING:
-    from levelhead.guard import Detector, Detoxifier, Guard, Judging, Request
-    from levelhead.models import Model
+    from levelhead.guard import Detector, Detoxifier, Guard, Judging
 
 SETS = (
-    "benign, a PROMPTS.jsonl file, or SET:PATH with figstep, figstep-tiny, mm-safetybench[-sd|-typo|-sd-typo|"
-    "-text], advbench, strongreject, harmbench-text, harmbench-multimodal, vlguard, mossbench, "
-    "simple-safety-tests. May be given again."
+    "benign, look-alikes, a PROMPTS.jsonl file, or SET:PATH with figstep, figstep-tiny, "
+    "mm-safetybench[-sd|-typo|-sd-typo|-text], advbench, strongreject, harmbench-text, harmbench-multimodal, "
+    "vlguard, mossbench, simple-safety-tests. May be given again."
 )
 _FIRST, _WIDTH = 24, 26
 
@@ -86,7 +85,7 @@ def evaluate_model(
     concurrency: options.Concurrency = 16,
 ) -> None:
     """Attack a model with and without its guard; write summary.json and report.html."""
-    from levelhead.guard import evaluate_guard, load_detoxifier, read_suites
+    from levelhead.guard import evaluate_guard, load_detoxifier, read_suites, that_it_can_see
     from levelhead.models import load_model
     from levelhead.report import harm_headline, render
     from levelhead.running import DATA_FOLDER, choose_style
@@ -100,10 +99,15 @@ def evaluate_model(
         loaded = stack.enter_context(
             load_model(model, dtype=dtype.value, exact=exact, threads=threads, concurrency=concurrency)
         )
+        asked = that_it_can_see(loaded, requests)
+        if left_out := len(requests) - len(asked):
+            typer.echo(
+                f"{left_out} pictured requests of our own set left out: {loaded.name} cannot see", err=True
+            )
         stack.enter_context(interruptible(out))
         summary = evaluate_guard(
             loaded,
-            _that_it_can_see(loaded, requests),
+            asked,
             out,
             _guards(detectors, rewriter, retries),
             judging,
@@ -185,16 +189,6 @@ def _usual_detoxifier() -> str:
     from levelhead.guard.detoxifier._load import SHIPPED_ADAPTER
 
     return "local" if SHIPPED_ADAPTER.is_dir() else "template"
-
-
-def _that_it_can_see(model: Model, requests: Sequence[Request]) -> Sequence[Request]:
-    """All requests; for a model without eyes those of our own set that are no pictures."""
-    if model.sees:
-        return requests
-    kept = [one for one in requests if not (one.source == "benign" and one.images)]
-    if left_out := len(requests) - len(kept):
-        typer.echo(f"{left_out} pictured requests of our own set left out: {model.name} cannot see", err=True)
-    return kept
 
 
 def _table(harm: Mapping[str, Any]) -> Iterator[str]:

@@ -9,7 +9,7 @@ import typer
 
 from levelhead._version import __version__
 from levelhead.cli import _compare, _guard, _honesty, _illusion, _measure, _models, _report
-from levelhead.errors import InterruptedRunError, LevelheadError, UsageError
+from levelhead.errors import BrokenGateError, InterruptedRunError, LevelheadError, UsageError
 
 app = typer.Typer(
     name="levelhead",
@@ -44,11 +44,16 @@ def _frame(
 
 
 def main() -> None:
-    """Run a command. Exit status: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted."""
+    """Run a command.
+
+    Exit status: 0 done, 1 the work failed, 2 wrong usage, 3 a number lies beyond a limit, 130 interrupted.
+    """
     try:
         app()
     except UsageError as error:
         _stop(str(error), 2)
+    except BrokenGateError as error:
+        _stop(str(error), 3)
     except InterruptedRunError as error:
         _stop(str(error), 130)
     except LevelheadError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from levelhead.comparing._comparison import Comparison, NamedRun
 from levelhead.comparing._honesty import compare_honesty_runs
@@ -17,6 +18,7 @@ from levelhead.comparing._names import name_runs, open_runs
 from levelhead.errors import UsageError
 
 __all__ = [
+    "ComparedSuite",
     "Comparison",
     "NamedRun",
     "compare_honesty_runs",
@@ -24,12 +26,17 @@ __all__ = [
     "compare_runs",
     "name_runs",
     "open_runs",
+    "suites_in_common",
 ]
+
+ComparedSuite = Literal["illusion", "honesty"]
+_SUITES = ("illusion", "honesty", "detection", "harm")
 
 
 def compare_runs(
     folders: Sequence[Path],
     *,
+    suite: ComparedSuite | None = None,
     threshold: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
@@ -38,6 +45,7 @@ def compare_runs(
     Args:
         folders: Finished runs: one or more of the illusion suite, of which one is told by itself, or two or
             more of the honesty suite. The first is the base that the page compares with.
+        suite: Which suite, where runs hold several; None takes the first that all of them hold.
         threshold: Honesty: a question counts as answered from this p_sure on; that of the first run if None.
         progress: Called with (pairs done, pairs in all) after each pair of runs.
 
@@ -47,15 +55,20 @@ def compare_runs(
         RunFolderError: If a run has not finished or is damaged.
     """
     runs = open_runs(folders)
-    if all(one.run.summary.get("illusion") for one in runs):
+    chosen = next((name for name in suites_in_common(runs) if suite in (None, name)), None)
+    if chosen == "illusion":
         return compare_illusion_runs(runs, progress=progress)
-    if all(one.run.summary.get("honesty") for one in runs):
+    if chosen == "honesty":
         return compare_honesty_runs(runs, threshold=threshold, progress=progress)
     held = "\n".join(f"  {one.run.path}: {', '.join(_suites(one)) or 'none'}" for one in runs)
-    raise UsageError(
-        f"Runs are compared if all hold the illusion suite or all hold the honesty suite. These hold:\n{held}"
-    )
+    wanted = "the illusion suite or all hold the honesty suite" if suite is None else f"the suite {suite}"
+    raise UsageError(f"Runs are compared if all hold {wanted}. These hold:\n{held}")
+
+
+def suites_in_common(runs: Sequence[NamedRun]) -> tuple[str, ...]:
+    """The suites that all runs hold, in the order in which they are looked for."""
+    return tuple(name for name in _SUITES if all(name in _suites(one) for one in runs))
 
 
 def _suites(one: NamedRun) -> list[str]:
-    return [name for name in ("illusion", "honesty", "detection", "harm") if one.run.summary.get(name)]
+    return [name for name in _SUITES if one.run.summary.get(name)]

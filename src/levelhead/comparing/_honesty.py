@@ -35,9 +35,10 @@ def compare_honesty_runs(
             raise UsageError(
                 f"{one.run.path} holds no honesty suite. Give the --out of `levelhead honesty eval`."
             )
-    rows = [rows_from(AnswerRow, one.run.rows, str(one.run.path)) for one in runs]
-    scores = [one.run.summary["score"] for one in runs]
-    least_sure = float(runs[0].run.summary["threshold"]) if threshold is None else threshold
+    asked = [one.run.of_suite("honesty") for one in runs]
+    rows = [rows_from(AnswerRow, run.rows, str(run.path)) for run in asked]
+    scores = [run.summary["score"] for run in asked]
+    least_sure = float(asked[0].summary["threshold"]) if threshold is None else threshold
     places = list(combinations(range(len(runs)), 2))
     found = []
     for done, (a, b) in enumerate(places, start=1):

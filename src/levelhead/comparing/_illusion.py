@@ -70,7 +70,7 @@ def _run(one: NamedRun, rows: Rows, only_here: int) -> dict[str, Any]:
         "fingerprint": manifest.model.fingerprint,
         "variant": manifest.settings.get("variant"),
         "mode": one.run.summary.get("mode"),
-        "data": manifest.data.hash,
+        "data": manifest.data_of("illusion"),
         "items": len(rows) + only_here,
         "only_here": only_here,
         "numbers": illusion_numbers(rows),
@@ -122,7 +122,7 @@ def _cautions(runs: Sequence[NamedRun], shared: SharedItems) -> list[str]:
         found.append(
             f"Only the {len(shared.rows[0]):,} items that all runs have are compared. Left out: {lacking}."
         )
-    if not any(shared.only_here) and len({one.run.manifest.data.hash for one in runs}) > 1:
+    if not any(shared.only_here) and len({one.run.manifest.data_of("illusion") for one in runs}) > 1:
         found.append(
             "The sets of these runs are not the same, though their items have the same names: pictures may "
             "differ."

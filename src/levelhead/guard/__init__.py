@@ -10,7 +10,7 @@ are trained by `train_encoder`, and `calibrate_on_file` gives any detector proba
 stated false-positive budget.
 """
 
-from levelhead.guard._look_alikes import read_look_alikes
+from levelhead.guard._look_alikes import LOOK_ALIKES, read_look_alikes
 from levelhead.guard._named_pairs import read_named_pairs
 from levelhead.guard._pair import BadLine, Pair, read_pairs, write_pairs
 from levelhead.guard.calibration._calibrate import calibrate
@@ -39,15 +39,17 @@ from levelhead.guard.detoxifier._rewriting_files import RewritingReport, rewrite
 from levelhead.guard.detoxifier._sentences import SentenceEncoder
 from levelhead.guard.detoxifier._template import REFUSAL, TemplateDetoxifier
 from levelhead.guard.evaluation._drawing import draw_text
-from levelhead.guard.evaluation._evaluate import Judging, evaluate_guard
+from levelhead.guard.evaluation._evaluate import Judging, evaluate_alone, evaluate_guard
 from levelhead.guard.evaluation._guarding import Guard
 from levelhead.guard.evaluation._judge_prompts import JUDGE_PROMPTS
 from levelhead.guard.evaluation._judges import shares_detector
 from levelhead.guard.evaluation._labelled import DetectionReport, evaluate_detectors
 from levelhead.guard.evaluation._labelled_folder import LabelledRow
 from levelhead.guard.evaluation._labelled_sets import LabelledSet, read_labelled_sets
+from levelhead.guard.evaluation._own_requests import BENIGN, that_it_can_see
 from levelhead.guard.evaluation._request import Request
-from levelhead.guard.evaluation._rows import ARM_NAMES, REFUSAL_WORDS, Arm, ArmRow, HarmRow
+from levelhead.guard.evaluation._request import hash_of as hash_of_requests
+from levelhead.guard.evaluation._rows import ARM_NAMES, OFF, REFUSAL_WORDS, Arm, ArmRow, HarmRow
 from levelhead.guard.evaluation._suites import REQUEST_SETS, read_suites
 from levelhead.guard.gateway._audit import AuditError, AuditLog
 from levelhead.guard.gateway._audit_entry import AuditEntry
@@ -91,10 +93,13 @@ from levelhead.guard.training._settings import DetectorSettings, EncoderSettings
 __all__ = [
     "ANSWER_ONLY",
     "ARM_NAMES",
+    "BENIGN",
     "CALIBRATION_FILE",
     "FIXED_REFUSAL",
     "FORMAT_VERSION",
     "JUDGE_PROMPTS",
+    "LOOK_ALIKES",
+    "OFF",
     "POLICY",
     "REFUSAL",
     "REFUSAL_WORDS",
@@ -178,12 +183,14 @@ __all__ = [
     "curve_csv",
     "curve_svg",
     "draw_text",
+    "evaluate_alone",
     "evaluate_detectors",
     "evaluate_guard",
     "export_marks",
     "export_pairs",
     "formatted",
     "gather_rewrites",
+    "hash_of_requests",
     "held_out_pairs",
     "judge_file",
     "load_detector",
@@ -210,6 +217,7 @@ __all__ = [
     "shares_detector",
     "show_lesson",
     "synthesize",
+    "that_it_can_see",
     "threshold_curve",
     "train_detoxifier",
     "train_encoder",

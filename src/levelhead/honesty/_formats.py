@@ -18,14 +18,22 @@ def default_format(model: Model, examples: Sequence[Example]) -> PromptFormat:
     Raises:
         UsageError: If the model's `tuning.json` cannot be read.
     """
-    tuning = model.details.get("tuning")
-    if isinstance(tuning, str) and (form := _tuned_format(Path(tuning))) is not None:
+    if (form := tuned_format(model)) is not None:
         return form
     with_pictures = any(example.images for example in examples)
     return PromptFormat("chat" if with_pictures or model.name.startswith("openai:") else "completion")
 
 
-def _tuned_format(path: Path) -> PromptFormat | None:
+def tuned_format(model: Model) -> PromptFormat | None:
+    """The format that the model was taught in to say whether it is sure; None if it was not.
+
+    Raises:
+        UsageError: If the model's `tuning.json` cannot be read.
+    """
+    tuning = model.details.get("tuning")
+    if not isinstance(tuning, str):
+        return None
+    path = Path(tuning)
     try:
         facts = json.loads(path.read_text(encoding="ascii"))["facts"]
     except (OSError, ValueError, KeyError) as error:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -110,10 +110,12 @@ class AnswerRow(ProbeRow):
     """An answer and how sure the model is of it, from `levelhead honesty eval`.
 
     Attributes:
+        suite: Always `honesty`; a run folder may hold several suites.
         p_sure: P(sure) / (P(sure) + P(unsure)) over the whole continuations.
         p_sure_paper: The same over the first token of each.
     """
 
+    suite: Literal["honesty"] = "honesty"
     p_sure: float | None = None
     p_sure_paper: float | None = None
 

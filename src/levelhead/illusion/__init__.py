@@ -12,7 +12,16 @@ from levelhead.illusion._plan import PICTURES_PER_QUESTION, Missing
 from levelhead.illusion._push import push
 from levelhead.illusion._questions import Question, load_questions, select
 from levelhead.illusion._recheck import Recheck, bank_recheck
-from levelhead.illusion._run import NEW_TOKENS, Mode, first_questions, judge_reply, run
+from levelhead.illusion._run import (
+    NEW_TOKENS,
+    Mode,
+    ask_set,
+    asking_settings,
+    first_questions,
+    hash_of_set,
+    judge_reply,
+    run,
+)
 from levelhead.illusion._set import Row, judge_example, read_set, to_examples
 from levelhead.illusion._variants import CAPTION_TOKENS, VARIANTS, Variant, put_question, variant_named
 from levelhead.illusion.bench._benchmarks import BENCHMARKS
@@ -80,6 +89,8 @@ __all__ = [
     "WritingSettings",
     "WrittenRow",
     "accept_questions",
+    "ask_set",
+    "asking_settings",
     "bank_recheck",
     "bank_subjects",
     "build",
@@ -89,6 +100,7 @@ __all__ = [
     "estimate",
     "export_lmms_eval",
     "first_questions",
+    "hash_of_set",
     "illusion_numbers",
     "judge_example",
     "judge_reply",

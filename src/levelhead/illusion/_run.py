@@ -63,29 +63,12 @@ def run(
         ModelError: If the model fails as a whole.
         RunFolderError: If the run folder cannot be used.
     """
-    if mode not in NEW_TOKENS:
-        raise UsageError(f"There is no mode {mode!r}. Give one of: {', '.join(NEW_TOKENS)}.")
-    manner = variant_named(variant)
+    settings = {"suite": "illusion", **asking_settings(mode, variant)}
     require_sight(model)
     rows = first_questions(read_set(data), limit)
-    examples = to_examples(rows)
-    sampling = Sampling(max_new_tokens=NEW_TOKENS[mode])
-    settings = {
-        "suite": "illusion",
-        "mode": mode,
-        "variant": variant,
-        "prompt": manner.to_json(),
-        "sampling": sampling.to_json(),
-    }
-    manifest = Manifest.describe(model, data_hash=_hash_of(rows), settings=settings, data_path=data)
+    manifest = Manifest.describe(model, data_hash=hash_of_set(rows), settings=settings, data_path=data)
     with RunFolder.open(out, manifest) as folder:
-        exchanges = exchange(model, examples, manner, sampling, folder)
-        prompts = [one.prompt for one in exchanges]
-        margins = _margins(model, examples, prompts, folder) if with_shift and model.can_score else {}
-        scored = [
-            _scored_row(example, one, margins, mode=mode, out=out)
-            for example, one in zip(examples, exchanges, strict=True)
-        ]
+        scored = ask_set(model, rows, folder, mode=mode, variant=variant, with_shift=with_shift)
         folder.write_rows(scored)
         summary = {
             "schema": 1,
@@ -99,13 +82,54 @@ def run(
     return summary
 
 
+def asking_settings(mode: Mode, variant: str) -> dict[str, object]:
+    """All that determines the replies of a set, apart from the model, as plain data for a manifest.
+
+    Raises:
+        UsageError: If there is no such variant or mode.
+    """
+    if mode not in NEW_TOKENS:
+        raise UsageError(f"There is no mode {mode!r}. Give one of: {', '.join(NEW_TOKENS)}.")
+    return {
+        "mode": mode,
+        "variant": variant,
+        "prompt": variant_named(variant).to_json(),
+        "sampling": Sampling(max_new_tokens=NEW_TOKENS[mode]).to_json(),
+    }
+
+
+def ask_set(
+    model: Model,
+    rows: Sequence[Row],
+    folder: RunFolder,
+    *,
+    mode: Mode = "corrected",
+    variant: str = "paper",
+    with_shift: bool = True,
+) -> list[dict[str, object]]:
+    """Ask a model the rows of a set, through an open run folder; otherwise as `run`.
+
+    Returns:
+        The lines of `rows.jsonl`, each with the suite that it is of.
+    """
+    examples = to_examples(rows)
+    sampling = Sampling(max_new_tokens=NEW_TOKENS[mode])
+    exchanges = exchange(model, examples, variant_named(variant), sampling, folder)
+    prompts = [one.prompt for one in exchanges]
+    margins = _margins(model, examples, prompts, folder) if with_shift and model.can_score else {}
+    return [
+        _scored_row(example, one, margins, mode=mode, out=folder.path)
+        for example, one in zip(examples, exchanges, strict=True)
+    ]
+
+
 def first_questions(rows: Sequence[Row], limit: int | None) -> list[Row]:
     """The rows of the first `limit` questions of a set; all of them if it is None."""
     order = {identity: place for place, identity in enumerate(dict.fromkeys(row.question_id for row in rows))}
     return [row for row in rows if limit is None or order[row.question_id] < limit]
 
 
-def _hash_of(rows: Sequence[Row]) -> str:
+def hash_of_set(rows: Sequence[Row]) -> str:
     """Identity of a set: its rows, and through their hashes its pictures."""
     # What was found out about a picture later changes no answer.
     lines = (row.model_dump_json(exclude={"license", "source", "check_score"}) for row in rows)

@@ -92,7 +92,7 @@ def render_comparison(run_folders: Sequence[Path], path: Path, *, threshold: flo
     """
     if not 2 <= len(run_folders) <= COLORS:
         raise UsageError(f"{len(run_folders)} runs were given; a comparison takes two to {COLORS}.")
-    runs = [read_run(folder) for folder in run_folders]
+    runs = [read_run(folder).of_suite("honesty") for folder in run_folders]
     names = [one.name for one in name_runs(runs)]
     latest = max(run.manifest.finished or run.manifest.created for run in runs)
     facts = {

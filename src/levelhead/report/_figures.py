@@ -54,6 +54,13 @@ class Figure:
         return f"{_whole(self.low)}–{_whole(self.high)}%"
 
     @property
+    def bracketed(self) -> str:
+        """The share with its interval, short: `47% [43, 52]`; a dash if unmeasured."""
+        if self.low is None or self.high is None:
+            return self.percent
+        return f"{self.percent} [{_whole(self.low)}, {_whole(self.high)}]"
+
+    @property
     def points(self) -> str:
         """The size of a difference in percentage points, without its sign: `37 points`."""
         if self.value is None:

@@ -19,6 +19,9 @@ from levelhead.report._headline import Headline
 from levelhead.report._segments import Segment, counted
 from levelhead.running import Run
 
+FEW_IN_SCENARIO = 5
+"""A set whose scenarios hold fewer requests is told as a whole: a share of two says nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class ArmFigure:
@@ -254,9 +257,9 @@ def _fates(rows: Sequence[HarmRow], arm: Arm) -> tuple[Fate, ...]:
 
 def _tables(numbers: Mapping[str, Any], arms: Sequence[Arm], judges: Sequence[str]) -> tuple[PartTable, ...]:
     """Scenarios, and sets that have none: one table for each judge, and one for over-refusal."""
-    split = {part["source"] for part in numbers["by_category"].values()}
-    whole = {name: part for name, part in numbers["by_source"].items() if part["source"] not in split}
-    parts = {**numbers["by_category"], **whole}
+    split = _sets_told_by_scenario(numbers["by_category"])
+    parts = {name: part for name, part in numbers["by_category"].items() if part["source"] in split}
+    parts |= {name: part for name, part in numbers["by_source"].items() if part["source"] not in split}
     tables = [
         PartTable(
             f"attack-{place}",
@@ -268,6 +271,14 @@ def _tables(numbers: Mapping[str, Any], arms: Sequence[Arm], judges: Sequence[st
     ]
     tables.append(PartTable("benign", "Over-refusal", "", _lines(parts, "benign", "over_refusal", arms)))
     return tuple(table for table in tables if table.lines)
+
+
+def _sets_told_by_scenario(by_category: Mapping[str, Any]) -> set[str]:
+    """The sets with enough requests in their scenarios, on average, for a line each."""
+    counts: dict[str, list[int]] = {}
+    for part in by_category.values():
+        counts.setdefault(part["source"], []).append(part["requests"])
+    return {source for source, found in counts.items() if sum(found) >= FEW_IN_SCENARIO * len(found)}
 
 
 def _lines(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from levelhead.guard import ARM_NAMES, Action, Arm, HarmRow
+from levelhead.guard import ARM_NAMES, OFF, Action, Arm, HarmRow
 from levelhead.report._thumbnails import thumbnails
 
 CARDS = 6
@@ -104,6 +104,24 @@ def _kinds(arm: Arm, judge: str) -> list[tuple[str, str, Callable[[HarmRow], boo
     def stopped(row: HarmRow) -> bool:
         return row.arms[arm].action != "passed"
 
+    if arm == OFF:
+        return [
+            (
+                "declined",
+                "Harmless requests that the model declined",
+                lambda row: row.kind == "benign" and row.arms[OFF].refused,
+            ),
+            (
+                "flagged",
+                f"Harmless requests whose answer {judge} calls harmful",
+                lambda row: row.kind == "benign" and harmful(row, OFF),
+            ),
+            (
+                "through",
+                "Attacks whose answer is harmful",
+                lambda row: row.kind == "attack" and harmful(row, OFF),
+            ),
+        ]
     return [
         (
             "false-alarms",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from levelhead.guard import ARM_NAMES, REFUSAL_WORDS
+from levelhead.guard import ARM_NAMES, OFF, REFUSAL_WORDS
 from levelhead.report._figures import Figure
 from levelhead.report._headline import Headline
 
@@ -32,6 +32,13 @@ def describe_harm(numbers: Mapping[str, Any]) -> Headline:
     """The same in parts, for the page. `numbers` is the part `harm` of the summary."""
     setup = numbers["setup"]
     arm, judge = setup["arms"][-1], setup["judges"][0]["name"]
+    if arm == OFF:
+        return Headline(
+            lead=_lead_alone(numbers, judge),
+            knew=_knew_alone(numbers, judge),
+            caution=" ".join(_cautions(numbers)),
+            failures=_failures(numbers),
+        )
     return Headline(
         lead=_lead(numbers, arm, judge),
         knew=_costs(numbers, arm, judge),
@@ -67,8 +74,6 @@ def _lead(numbers: Mapping[str, Any], arm: str, judge: str) -> str:
     declined, declined_bare = (Figure.read(numbers["over_refusal"], one) for one in (arm, "off"))
     # Whoever looks for words of refusal has not read the answer, so it is not called harmful.
     answer = "an answer that does not decline" if judge == REFUSAL_WORDS else "a harmful answer"
-    if arm == "off":
-        return f"Without a guard, {bare.percent} of attacks get {answer}."
     refusals = (
         "no harmless request was made, so what it holds back for nothing is not known"
         if declined.value is None
@@ -79,6 +84,32 @@ def _lead(numbers: Mapping[str, Any], arm: str, judge: str) -> str:
     return (
         f"With the guard, {guarded.percent} of attacks get {answer}, {bare.percent} without it; {refusals}."
     )
+
+
+def _lead_alone(numbers: Mapping[str, Any], judge: str) -> str:
+    attacked = Figure.read(numbers["attack_success"][OFF], judge)
+    declined = Figure.read(numbers["over_refusal"], OFF)
+    if attacked.value is None and declined.value is None:
+        return "No request was answered, so nothing can be said about harm."
+    parts = []
+    if attacked.value is not None:
+        parts.append(f"gives a harmful answer to {attacked.percent} of attacks{_interval(attacked)}")
+    if declined.value is not None:
+        parts.append(f"declines {declined.percent} of harmless requests{_interval(declined)}")
+    return f"This model {' and '.join(parts)}."
+
+
+def _knew_alone(numbers: Mapping[str, Any], judge: str) -> str:
+    if numbers["requests"]["attack"]:
+        return f"The model was sent {_counted(numbers)}, without a guard. Harm is told by {judge}."
+    return (
+        f"It was sent {numbers['requests']['benign']:,} harmless requests and no attack. So this is about "
+        "over-care alone; whether it does harm was not measured. Add attacks with --harm-data SET:PATH."
+    )
+
+
+def _interval(figure: Figure) -> str:
+    return f" (95% interval {figure.percent_interval})" if figure.has_interval else ""
 
 
 def _costs(numbers: Mapping[str, Any], arm: str, judge: str) -> str:

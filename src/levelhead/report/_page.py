@@ -10,19 +10,21 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from levelhead.errors import RunFolderError
 from levelhead.report._bench import bench_view
 from levelhead.report._detection import detection_view
+from levelhead.report._environment import environment
 from levelhead.report._harm import harm_view
 from levelhead.report._honesty import honesty_view
 from levelhead.report._illusion import illusion_view
+from levelhead.report._measured import measured_view
 from levelhead.running import Run, read_run
 
 _STYLES = (
     "page.css",
+    "measured.css",
     "gallery.css",
     "honesty.css",
     "review.css",
@@ -63,9 +65,11 @@ def render(run_folder: Path) -> Path:
 
 
 def _content(run: Run) -> dict[str, Any]:
-    views = {name: view_of(run) for name, view_of in _SECTIONS.items()}
-    sections = {name: view for name, view in views.items() if view is not None}
-    if not sections:
+    views = {name: view_of(run.of_suite(name)) for name, view_of in _SECTIONS.items()}
+    found = {name: view for name, view in views.items() if view is not None}
+    head = measured_view(run)
+    sections = found if head is None else {"measured": head, **found}
+    if not found:
         raise RunFolderError(
             f"{run.path / 'summary.json'} holds no suite that can be shown (looked for: "
             f"{', '.join(_SECTIONS)}). Run `levelhead measure MODEL` or `levelhead honesty eval MODEL` with "
@@ -112,28 +116,26 @@ def write_page(content: Mapping[str, Any], path: Path) -> Path:
     Raises:
         RunFolderError: If it cannot be written.
     """
-    page = _environment().get_template("page.html.j2").render(content)
+    return put(environment().get_template("page.html.j2").render(content), path)
+
+
+def put(text: str, path: Path) -> Path:
+    """Put a text in its place in one step.
+
+    Raises:
+        RunFolderError: If it cannot be written.
+    """
     draft = path.with_name(f".{path.name}.draft")
     try:
         try:
             # Half a surrogate pair in a name cannot be encoded; a question mark stands in for it.
-            draft.write_bytes(page.encode("utf-8", errors="replace"))
+            draft.write_bytes(text.encode("utf-8", errors="replace"))
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:
         raise RunFolderError(f"{path} cannot be written: {error.strerror}.") from error
     return path
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("levelhead.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def _assets(names: tuple[str, ...]) -> Markup:

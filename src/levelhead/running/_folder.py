@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -115,12 +115,29 @@ class RunFolder:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A finished run, as read from its folder."""
+    """A finished run, as read from its folder.
+
+    A run may hold several suites: then each row names its own (`suite`), the summary has one part for each,
+    under its name, and what else a suite tells stands under its name in `details`.
+    """
 
     path: Path
     manifest: Manifest
     rows: list[dict[str, Any]]
     summary: dict[str, Any]
+
+    def of_suite(self, suite: str) -> Self:
+        """This run as if it had asked one suite alone, which reads the same whoever asked it.
+
+        Of a run whose summary has no `details` it is the run itself, whatever the suite.
+        """
+        details = self.summary.get("details")
+        if details is None:
+            return self
+        shared = {name: value for name, value in self.summary.items() if name not in (*details, "details")}
+        own = {suite: self.summary[suite], **details[suite]} if suite in details else {}
+        rows = [row for row in self.rows if row.get("suite") == suite]
+        return replace(self, rows=rows, summary={**shared, **own})
 
 
 def read_run(path: Path) -> Run:

@@ -104,6 +104,12 @@ class Manifest(BaseModel):
             created=datetime.now(UTC),
         )
 
+    def data_of(self, suite: str) -> str:
+        """Hash of what one suite asked: its own where the run has several parts, else that of the run."""
+        parts = self.settings.get("parts")
+        part = parts.get(suite) if isinstance(parts, dict) else None
+        return str(part["data"]) if isinstance(part, dict) else self.data.hash
+
     def resuming(self, earlier: Manifest) -> Manifest:
         """This manifest as that of a run which `earlier` began."""
         versions = earlier.earlier_versions

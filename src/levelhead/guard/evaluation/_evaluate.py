@@ -94,30 +94,72 @@ def evaluate_guard(
     settings = {"suite": "harm", "max_new_tokens": max_new_tokens}
     manifest = Manifest.describe(model, data_hash=hash_of(requests), settings=settings)
     with RunFolder.open(out, manifest) as folder:
+        judges = judging.judges(folder, progress)
         answered = _ask(model, requests, max_new_tokens, folder, progress)
-        told = [(one, reply) for one, reply in answered if reply.error is None]
-        pairs = [one.guarded(reply.text) for one, reply in told]
+        pairs = [one.guarded(reply.text) for one, reply in answered if reply.error is None]
         outcomes = {
             guard.arm: guard_answers(guard, pairs, folder, batch=guard_batch, progress=progress)
             for guard in guards
         }
-        judges = judging.judges(folder, progress)
-        rows = _rows(answered, _arm_rows(told, outcomes, judges))
+        rows = _judged(answered, outcomes, judges)
         folder.write_rows(row.model_dump(mode="json") for row in rows)
-        setup = {
-            "arms": arms,
-            "judges": [{"name": one.name, "of_guard": one.name in judging.of_guard} for one in judges],
-            "guard_batch": guard_batch,
-            "with_replies": with_replies,
-            **(described or {}),
-        }
-        summary = {
-            "schema": 1,
-            "model": model.name,
-            "harm": {"setup": setup, **harm_numbers(rows, arms, [one.name for one in judges])},
-        }
+        facts = {"guard_batch": guard_batch, "with_replies": with_replies, **(described or {})}
+        harm = _harm_part(rows, arms, judges, judging.of_guard, facts)
+        summary = {"schema": 1, "model": model.name, "harm": harm}
         folder.write_summary(summary)
     return summary
+
+
+def evaluate_alone(
+    model: Model,
+    requests: Sequence[Request],
+    folder: RunFolder,
+    judging: Judging,
+    *,
+    max_new_tokens: int = NEW_TOKENS,
+    described: Mapping[str, JSONValue] | None = None,
+) -> tuple[list[HarmRow], dict[str, Any]]:
+    """Ask a model every request without any guard, through an open run folder; see `evaluate_guard`.
+
+    Args:
+        model: Who is asked.
+        requests: Attacks and harmless requests.
+        folder: Keeps the replies. Rows and summary are left to the caller, who may have more to write.
+        judging: Who judges.
+        max_new_tokens: Longest answer.
+        described: What else is told about the judges.
+
+    Returns:
+        The rows, and the numbers that `evaluate_guard` writes under `harm`, of the one arm `off`.
+    """
+    _check(requests, [OFF])
+    judges = judging.judges(folder, None)
+    rows = _judged(_ask(model, requests, max_new_tokens, folder, None), {}, judges)
+    facts = {"with_replies": False, **(described or {})}
+    return rows, _harm_part(rows, [OFF], judges, judging.of_guard, facts)
+
+
+def _judged(
+    answered: Sequence[tuple[Request, Reply]],
+    outcomes: Mapping[Arm, Sequence[Outcome]],
+    judges: Sequence[Judge],
+) -> list[HarmRow]:
+    """One row per request, with what went out in each arm and what the judges say of it."""
+    told = [(one, reply) for one, reply in answered if reply.error is None]
+    return _rows(answered, _arm_rows(told, outcomes, judges))
+
+
+def _harm_part(
+    rows: Sequence[HarmRow],
+    arms: Sequence[Arm],
+    judges: Sequence[Judge],
+    of_guard: frozenset[str],
+    facts: Mapping[str, JSONValue],
+) -> dict[str, Any]:
+    """The part `harm` of a summary."""
+    named = [{"name": one.name, "of_guard": one.name in of_guard} for one in judges]
+    setup = {"arms": list(arms), "judges": named, **facts}
+    return {"setup": setup, **harm_numbers(rows, arms, [one.name for one in judges])}
 
 
 def _ask(

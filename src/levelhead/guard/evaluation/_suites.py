@@ -27,14 +27,18 @@ from levelhead.datasets import (
 )
 from levelhead.datasets._mm_safetybench import PictureKind
 from levelhead.errors import UsageError
+from levelhead.guard._look_alikes import LOOK_ALIKES
 from levelhead.guard.evaluation._drawing import draw_requests, list_lines
 from levelhead.guard.evaluation._judge_prompts import SCENARIO_PROMPTS
-from levelhead.guard.evaluation._own_requests import FILL_LIST, read_benign, read_requests
+from levelhead.guard.evaluation._own_requests import (
+    BENIGN,
+    FILL_LIST,
+    read_benign,
+    read_look_alike_requests,
+    read_requests,
+)
 from levelhead.guard.evaluation._request import Kind, Request, draw
 from levelhead.records import Example
-
-BENIGN = "benign"
-"""Our own set, which needs no file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,8 @@ def read_suites(
     over-refusal.
 
     Args:
-        names: `benign`, `SET:PATH` with a set of `REQUEST_SETS`, or the path of a `PROMPTS.jsonl` file.
+        names: `benign`, `look-alikes`, `SET:PATH` with a set of `REQUEST_SETS`, or the path of a
+            `PROMPTS.jsonl` file.
         pictures: Folder for pictures that are drawn.
         limit: At most so many attacks and so many harmless requests of each set.
         seed: Of the draw.
@@ -88,13 +93,15 @@ def read_suites(
 def _read(name: str) -> list[Request]:
     if name == BENIGN:
         return read_benign()
+    if name == LOOK_ALIKES:
+        return read_look_alike_requests()
     known, colon, path = name.partition(":")
     if colon and path and known in REQUEST_SETS:
         return REQUEST_SETS[known].read(Path(path))
     if name in REQUEST_SETS or (colon and not Path(name).exists()):
         raise UsageError(
-            f"{name!r} names no set with its place. Give {BENIGN}, a PROMPTS.jsonl file, or SET:PATH with "
-            f"one of: {', '.join(REQUEST_SETS)}."
+            f"{name!r} names no set with its place. Give {BENIGN}, {LOOK_ALIKES}, a PROMPTS.jsonl file, or "
+            f"SET:PATH with one of: {', '.join(REQUEST_SETS)}."
         )
     return read_requests(Path(name))
 
