@@ -1,0 +1,99 @@
+"""Write the model card of a folder of eyes from what was measured.
+
+`python -m embedded_vision.card --eyes DIR --measured measured.json`
+
+A card without its numbers is not written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from embedded_vision.grounds import SIDE
+from embedded_vision.pictograms import read_names
+from levelhead.models._embedded_vision import EYES_FILE
+
+CARD = "README.md"
+_TEMPLATE = Path(__file__).with_name("card.md")
+_RECIPE = Path(__file__).with_name("README.md")
+MEASURES = {
+    "known_words_unseen_fonts/read": "known words in unseen fonts, every letter right",
+    "unseen_words/read": "unseen words, every letter right",
+    "scenes/read": "words on drawn things, unseen fonts",
+    "bank/read": "answers of the illusion bank, drawn by Levelhead",
+    "pictograms_unseen_set/name": "pictograms of an unseen set named",
+    "pictograms_seen_sets/name": "pictograms of the trained sets named",
+    "shapes/color": "color of shapes",
+    "shapes/count": "number of shapes",
+    "shapes/place": "place of shapes",
+    "known_words_unseen_fonts/read_unseen_wording": "known words, question in an unseen wording",
+    "pictograms_unseen_set/name_unseen_wording": "pictograms, question in an unseen wording",
+    "shapes/color_unseen_wording": "color, question in an unseen wording",
+    "shapes/count_unseen_wording": "number, question in an unseen wording",
+    "shapes/place_unseen_wording": "place, question in an unseen wording",
+}
+
+
+def card(eyes: Path, measured: dict[str, Any]) -> str:
+    """The text of the card.
+
+    Args:
+        eyes: Folder of eyes.
+        measured: What `measure_answers` wrote.
+
+    Raises:
+        KeyError: If a number is missing.
+    """
+    from safetensors import safe_open
+
+    with safe_open(eyes / EYES_FILE, "np") as file:
+        weights = sum(file.get_tensor(name).size for name in file.keys())  # noqa: SIM118  # no mapping
+    rows = [(label, measured["right"][name]) for name, label in MEASURES.items()]
+    seconds, plain = measured["seconds"], measured["without_picture"]
+    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
+        weights_millions=f"{weights / 1e6:.1f}",
+        rows=f"The unseen set shows {measured['pictogram_names']} of the {len(read_names())} names.",
+        table="\n".join(
+            ["| what | right | 95% interval | questions |", "|---|---|---|---|", *map(_row, rows)]
+        ),
+        plain_tokens=plain["tokens"],
+        plain_difference=f"{plain['largest_difference']:.1g}",
+        one_question=seconds["one_question"],
+        batched_question=seconds["batched_question"],
+        load=seconds["load"],
+        threads=measured["threads"],
+        side=SIDE,
+        names=len(read_names()),
+        licenses="\n".join(_licenses()),
+    )
+
+
+def _row(row: tuple[str, dict[str, float]]) -> str:
+    label, share = row
+    return f"| {label} | {share['value']:.1%} | {share['low']:.1%} to {share['high']:.1%} | {share['n']} |"
+
+
+def _licenses() -> list[str]:
+    """The rows of the recipe's table of licenses, with what each is used for."""
+    lines = _RECIPE.read_text(encoding="utf-8").partition("## Licenses")[2].splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    return [f"{line} {'measuring' if 'measured on only' in line else 'training'} |" for line in table[2:]]
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--eyes", type=Path, required=True)
+    parser.add_argument("--measured", type=Path, required=True)
+    arguments = parser.parse_args()
+    text = card(arguments.eyes, json.loads(arguments.measured.read_text(encoding="utf-8")))
+    (arguments.eyes / CARD).write_text(text, encoding="utf-8")
+    print(arguments.eyes / CARD)
+
+
+if __name__ == "__main__":
+    main()

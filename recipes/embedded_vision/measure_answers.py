@@ -1,0 +1,183 @@
+"""How well the whole model answers, in its own words, about pictures that training never drew.
+
+`python -m embedded_vision.measure_answers --model embedded-vision:EYES --pictograms FILE --out measured.json`
+
+Everything goes the way of a user: an encoded picture through the processor and greedy decoding.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from PIL import Image as PILImage
+
+from embedded_vision.data import tokenizer_vocabulary
+from embedded_vision.facts import Thing
+from embedded_vision.measure import Trial, validation_sets
+from embedded_vision.pictograms import read_names
+from embedded_vision.plain_questions import plain_questions
+from embedded_vision.questions import UNSEEN_WORDINGS, Asked, main_questions, reworded
+from embedded_vision.state import embedded_folder
+from embedded_vision.words import word_lists
+from levelhead.metrics import proportion
+from levelhead.models import Model, Sampling, load_model
+from levelhead.records import Image, Prompt
+
+_LONGEST_ANSWER = 64  # tokens; a caption has at most as many pieces
+_REWORDED_SETS = ("known_words_unseen_fonts", "pictograms_unseen_set", "shapes")
+_TIMED = 20
+_PLAIN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question of a measured set.
+
+    Attributes:
+        measure: What it counts for ("unseen_words/read").
+        asked: The question and what is right.
+        image: The picture.
+        cluster: Questions of one cluster stand or fall together.
+    """
+
+    measure: str
+    asked: Asked
+    image: Image
+    cluster: str
+
+    @property
+    def prompt(self) -> Prompt:
+        """What the model is asked."""
+        return Prompt.ask(self.asked.question, images=(self.image,))
+
+
+def questions_of(name: str, trials: Sequence[Trial]) -> list[Question]:
+    """The questions of a set, those in unseen wordings included."""
+    questions = []
+    for number, trial in enumerate(trials):
+        image = encoded(trial.image)
+        cluster = trial.facts.name if isinstance(trial.facts, Thing) else str(number)
+        for asked in main_questions(trial.facts):
+            questions.append(Question(f"{name}/{asked.form}", asked, image, cluster))
+            if name in _REWORDED_SETS and asked.form in UNSEEN_WORDINGS:
+                other = reworded(asked, trial.facts)
+                questions.append(Question(f"{name}/{asked.form}_unseen_wording", other, image, cluster))
+    return questions
+
+
+def encoded(image: PILImage.Image) -> Image:
+    """A picture as a PNG."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return Image(data=buffer.getvalue())
+
+
+def right_shares(questions: Sequence[Question], replies: Sequence[str]) -> dict[str, Any]:
+    """The share of right answers of each measure, with its interval."""
+    shares = {}
+    for measure in dict.fromkeys(question.measure for question in questions):
+        rows = [
+            (question, reply)
+            for question, reply in zip(questions, replies, strict=True)
+            if question.measure == measure
+        ]
+        hits = [question.asked.is_answered_by(reply) for question, reply in rows]
+        shares[measure] = proportion(hits, clusters=[question.cluster for question, _ in rows]).to_json()
+    return shares
+
+
+def largest_difference(seeing: Model, blind: Model, questions: Iterable[str]) -> dict[str, float | int]:
+    """How far log-probabilities of the language model's own answers lie apart without a picture."""
+    prompts = [Prompt.ask(question) for question in questions]
+    answers = [reply.text or "." for reply in blind.generate(prompts, Sampling(max_new_tokens=16))]
+    pairs = zip(seeing.score(prompts, answers), blind.score(prompts, answers), strict=True)
+    differences = [
+        abs(a - b) for one, other in pairs for a, b in zip(one.log_probs, other.log_probs, strict=True)
+    ]
+    return {"largest_difference": max(differences), "tokens": len(differences), "questions": len(prompts)}
+
+
+def seconds_alone(model: Model, questions: Sequence[Question]) -> float:
+    """Median seconds for one picture and one question."""
+    seconds = []
+    for question in questions[:_TIMED]:
+        begin = time.perf_counter()
+        model.generate([question.prompt], Sampling(max_new_tokens=_LONGEST_ANSWER))
+        seconds.append(time.perf_counter() - begin)
+    return median(seconds)
+
+
+def measured(model_name: str, pictograms: Path, rows: int, threads: int) -> tuple[dict[str, Any], list[Any]]:
+    """All numbers, and every question with its reply."""
+    folder = embedded_folder()
+    load_model(model_name, threads=threads).close()  # put together, if it was not yet
+    begin = time.perf_counter()
+    model = load_model(model_name, dtype="float32", threads=threads)
+    load_seconds = time.perf_counter() - begin
+    sets = validation_sets(folder, pictograms, rows)
+    questions = [question for name, trials in sets.items() for question in questions_of(name, trials)]
+    begin = time.perf_counter()
+    replies = model.generate(
+        [question.prompt for question in questions], Sampling(max_new_tokens=_LONGEST_ANSWER)
+    )
+    batch_seconds = time.perf_counter() - begin
+    texts = [reply.text for reply in replies]
+    known, _ = word_lists(tokenizer_vocabulary(folder))
+    plain = plain_questions(known, tuple(read_names()), _PLAIN)
+    blind = load_model("embedded", dtype="float32", threads=threads)
+    numbers = {
+        "model": Path(model_name).name,
+        "fingerprint": model.fingerprint,
+        "right": right_shares(questions, texts),
+        "pictogram_names": len({q.cluster for q in questions if q.measure == "pictograms_unseen_set/name"}),
+        "without_picture": largest_difference(model, blind, plain),
+        "seconds": {
+            "load": round(load_seconds, 2),
+            "one_question": round(seconds_alone(model, questions), 3),
+            "batched_question": round(batch_seconds / len(questions), 3),
+        },
+        "threads": threads,
+    }
+    rows_of = [
+        {
+            "measure": question.measure,
+            "question": question.asked.question,
+            "key": question.asked.key,
+            "reply": text,
+        }
+        for question, text in zip(questions, texts, strict=True)
+    ]
+    return numbers, rows_of
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", required=True, help="as load_model takes it")
+    parser.add_argument("--pictograms", type=Path, required=True)
+    parser.add_argument("--rows", type=int, default=400, help="pictures of each set")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path, required=True, help="JSON file of the numbers")
+    parser.add_argument("--replies", type=Path, help="JSONL file of every question with its reply")
+    arguments = parser.parse_args()
+    numbers, rows = measured(arguments.model, arguments.pictograms, arguments.rows, arguments.threads)
+    text = json.dumps(numbers, indent=2)
+    arguments.out.write_text(text + "\n", encoding="utf-8")
+    if arguments.replies:
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        arguments.replies.write_text(lines, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from embedded_vision.facts import Thing, Writing
+from embedded_vision.grounds import plain
+from embedded_vision.measure import Trial
+from embedded_vision.measure_answers import largest_difference, questions_of, right_shares
+from levelhead.models import Model, Sampling
+from levelhead.records import Prompt, Reply, Score
+
+WHITE = plain((255, 255, 255))
+
+
+class Parrot(Model):
+    """Says the question again, and finds each of its words as probable as it was told."""
+
+    name = fingerprint = "parrot"
+
+    def __init__(self, log_prob: float) -> None:
+        self._log_prob = log_prob
+
+    def iter_generate(
+        self, prompts: Sequence[Prompt], sampling: Sampling
+    ) -> Iterator[list[tuple[int, list[Reply]]]]:
+        yield [(index, [Reply(prompt.turns[-1].text, "stop")]) for index, prompt in enumerate(prompts)]
+
+    def iter_score(
+        self, prompts: Sequence[Prompt], continuations: Sequence[str]
+    ) -> Iterator[list[tuple[int, Score]]]:
+        yield [
+            (index, Score((self._log_prob,) * len(text.split()))) for index, text in enumerate(continuations)
+        ]
+
+
+def test_shares_of_right_answers_take_things_of_one_name_together() -> None:
+    trials = [Trial(WHITE, Thing(name)) for name in ("a cat", "a cat", "a dog", "an owl")]
+    questions = questions_of("pictograms_seen_sets", trials)
+    shares = right_shares(questions, ["A cat.", "It is a cat.", "A dog.", "A cat."])
+    assert shares.keys() == {"pictograms_seen_sets/name"}
+    assert shares["pictograms_seen_sets/name"]["value"] == 0.75
+    assert shares["pictograms_seen_sets/name"]["n"] == 4
+    assert [question.cluster for question in questions] == ["a cat", "a cat", "a dog", "an owl"]
+
+
+def test_some_sets_are_asked_about_in_an_unseen_wording_too() -> None:
+    questions = questions_of("known_words_unseen_fonts", [Trial(WHITE, Writing("Hello"))])
+    assert [question.measure.partition("/")[2] for question in questions] == ["read", "read_unseen_wording"]
+    shares = right_shares(questions, ['The picture says "Hello".', 'It says "Hell".'])
+    assert [share["value"] for share in shares.values()] == [1, 0]
+
+
+def test_the_difference_without_a_picture_is_the_largest_of_any_token() -> None:
+    found = largest_difference(Parrot(-1.5), Parrot(-1.0), ["one two", "three"])
+    assert found == {"largest_difference": pytest.approx(0.5), "tokens": 3, "questions": 2}
