@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from levelhead.guard._pair import Pair
 from levelhead.guard.detector._detector import Detector
 from levelhead.guard.detector._judgement import Judgement, sigmoid
-from levelhead.guard.detector._lexical_patterns import INSTRUCTIONS, SUBJECTS, WARNINGS
+from levelhead.guard.detector._lexical_patterns import ANY_SUBJECT, INSTRUCTIONS, SUBJECTS, WARNINGS
 from levelhead.records import JSONValue
 
 _SENTENCE_END = re.compile(r"[.!?\n]+(?=\s|$)")
@@ -53,7 +53,12 @@ class LexicalDetector(Detector):
 
 
 def _judge_text(answer: str) -> Judgement:
-    sentences = [one for one in _SENTENCE_END.split(plain(answer)) if not _REFUSAL.search(one)]
+    text = plain(answer)
+    # Most texts speak of nothing here, and one look at all of a text is quicker than one at each sentence. A
+    # subject in a sentence is one in the text as well: what ends a sentence is no part of a word.
+    if not ANY_SUBJECT.search(text):
+        return Judgement.of(sigmoid(_PRIOR))
+    sentences = [one for one in _SENTENCE_END.split(text) if not _REFUSAL.search(one)]
     heard = {category: _weight(sentences, subject) for category, subject in SUBJECTS.items()}
     category = max(heard, key=lambda name: heard[name])
     if not heard[category]:
@@ -78,6 +83,8 @@ def plain(text: str) -> str:
     >>> plain("\uff22o\u200bmb \u2019s")
     "bomb 's"
     """
+    if text.isascii():
+        return text.casefold()
     one_form = unicodedata.normalize("NFKC", text)
     visible = "".join(letter for letter in one_form if unicodedata.category(letter) != "Cf")
     return visible.translate(_QUOTES).casefold()

@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
+_BEFORE, _BEHIND = r"(?<!\w)", r"(?!\w)"
+
 
 def _words(*patterns: str) -> re.Pattern[str]:
     """One pattern that finds any of these as whole words.
 
     Each is linear: nothing repeats inside a repetition.
     """
-    return re.compile(rf"(?<!\w)(?:{'|'.join(patterns)})(?!\w)")
+    return re.compile(f"{_BEFORE}(?:{'|'.join(patterns)}){_BEHIND}")
 
 
 SUBJECTS: Final[dict[str, re.Pattern[str]]] = {
@@ -110,6 +112,11 @@ SUBJECTS: Final[dict[str, re.Pattern[str]]] = {
         r"non-?consensual",
     ),
 }
+
+ANY_SUBJECT: Final = _words(
+    *(subject.pattern.removeprefix(_BEFORE).removesuffix(_BEHIND) for subject in SUBJECTS.values())
+)
+"""Finds what at least one of `SUBJECTS` finds."""
 
 INSTRUCTIONS: Final = _words(
     r"step (?:\d|one|two|three)",

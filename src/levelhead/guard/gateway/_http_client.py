@@ -227,20 +227,40 @@ class _Connection:
         return Answer(event.status_code, headers, self._body())
 
     async def _body(self) -> AsyncIterator[bytes]:
-        while not isinstance(event := await self._event(), h11.EndOfMessage):
-            if not isinstance(event, h11.Data):
+        """What came in one read is one piece, in however many chunks the server wrote it."""
+        event = await self._event()
+        while not isinstance(event, h11.EndOfMessage):
+            pieces: list[bytes] = []
+            while isinstance(event, h11.Data):
+                pieces.append(bytes(event.data))
+                event = self._parsed()
+            if pieces:
+                yield b"".join(pieces)
+            if isinstance(event, BrokenOffError):
+                raise event
+            if event is h11.NEED_DATA:
+                event = await self._event()
+            elif not isinstance(event, h11.EndOfMessage):
                 raise BrokenOffError("no body")
-            yield bytes(event.data)
 
     async def _event(self) -> object:
         """The next event of the protocol."""
         try:
-            while (event := self._protocol.next_event()) is h11.NEED_DATA:
+            while (event := self._parsed()) is h11.NEED_DATA:
                 async with asyncio.timeout(self._idle_seconds):
                     received = await self._reader.read(_READ_BYTES)
                 self._protocol.receive_data(received)
         except TimeoutError as error:
             raise SilentError("read") from error
-        except (OSError, h11.RemoteProtocolError) as error:
+        except OSError as error:
             raise BrokenOffError(type(error).__name__) from error
+        if isinstance(event, BrokenOffError):
+            raise event
         return event
+
+    def _parsed(self) -> object:
+        """The next event of what has come; a fault is handed back, so that what came before it goes first."""
+        try:
+            return self._protocol.next_event()
+        except h11.RemoteProtocolError as error:
+            return BrokenOffError(type(error).__name__)

@@ -34,9 +34,7 @@ def parse_object(raw: bytes | str, *, max_depth: int = 64, max_values: int = 1_0
     """
     try:
         text = raw if isinstance(raw, str) else raw.decode("utf-8")
-        found = json.loads(
-            text, object_pairs_hook=_without_duplicates, parse_constant=_refused, parse_float=_finite
-        )
+        found = _DECODER.decode(text)
     except UnicodeDecodeError as error:
         raise NotStrictJSONError(f"it is not UTF-8 text (byte {error.start})") from error
     except json.JSONDecodeError as error:
@@ -50,7 +48,9 @@ def parse_object(raw: bytes | str, *, max_depth: int = 64, max_values: int = 1_0
         raise NotStrictJSONError("it holds a number too long to be one") from error
     if not isinstance(found, dict):
         raise NotStrictJSONError("it is no object")
-    _check_size(found, max_depth, max_values)
+    # Each level opens with a bracket and each value takes a character, so that few of them settle it.
+    if len(text) > max_values or text.count("{") + text.count("[") > max_depth:
+        _check_size(found, max_depth, max_values)
     if _HALF_CHARACTER.search(text) and not _whole(found):
         raise NotStrictJSONError("it holds half of a character (a lone surrogate)")
     if _ESCAPED_NUL.search(text):
@@ -73,6 +73,11 @@ def _finite(text: str) -> float:
     if not math.isfinite(number := float(text)):
         raise NotStrictJSONError("it holds a number too large to be one")
     return number
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_without_duplicates, parse_constant=_refused, parse_float=_finite
+)
 
 
 def _check_size(found: JSONObject, max_depth: int, max_values: int) -> None:

@@ -63,12 +63,17 @@ class Upstream:
     Args:
         settings: Where it is, and what its answers may be.
 
+    Attributes:
+        address: Host and port, for traces.
+
     Raises:
         UsageError: If the environment does not hold the key that the settings name.
     """
 
     def __init__(self, settings: UpstreamSettings) -> None:
         self._settings = settings
+        parts = urlsplit(settings.url)
+        self.address = (parts.hostname or "", parts.port)
         headers = [
             ("accept", "application/json, text/event-stream"),
             ("accept-encoding", "identity"),
@@ -84,12 +89,6 @@ class Upstream:
             idle_seconds=settings.idle_seconds,
             max_connections=settings.max_connections,
         )
-
-    @property
-    def address(self) -> tuple[str, int | None]:
-        """Host and port, for traces."""
-        parts = urlsplit(self._settings.url)
-        return parts.hostname or "", parts.port
 
     async def ask(
         self, path: str, body: bytes | None = None, *, headers: Mapping[str, str] | None = None
