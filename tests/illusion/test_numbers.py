@@ -112,6 +112,15 @@ def test_the_control_belongs_to_every_kind_of_picture() -> None:
     assert numbers["typographic"]["flip_rate"]["n"] == 10
 
 
+def test_each_of_several_kinds_has_its_categories() -> None:
+    other = [row("cat-1", "spurious", "pictured", kind="icon"), row("cat-1", "blank", kind="icon")]
+    numbers = illusion_numbers([*ROWS, *other])["by_kind"]
+    alone = illusion_numbers(ROWS)
+    assert numbers["typographic"]["by_category"] == alone["by_category"]
+    assert numbers["icon"]["by_category"]["cat"]["flip_rate"]["n"] == 1
+    assert "by_category" not in alone["by_kind"]["typographic"], "they would be those of the whole"
+
+
 def test_failed_rows_are_counted_and_stand_in_no_other_denominator() -> None:
     failed = [row("cat-1", "spurious", "failed"), *asked("cat-3", "failed", "pictured", "correct")]
     numbers, before = illusion_numbers([*ROWS, *failed]), illusion_numbers(ROWS)

@@ -94,6 +94,15 @@ def summarize(rows: Sequence[Row]) -> dict[str, Any]:
         numbers[name] = {
             value: _numbers([row for row in rows if row[key] in (value, None)]) for value in values
         }
+    kinds = numbers["by_kind"]
+    if len(kinds) > 1:
+        for kind, own in kinds.items():
+            own["by_category"] = {
+                category: _numbers(
+                    [row for row in rows if row["category"] == category and row["kind"] in (kind, None)]
+                )
+                for category in numbers["by_category"]
+            }
     return {"schema": 1, "model": "embedded+ocr", "illusion": numbers}
 
 

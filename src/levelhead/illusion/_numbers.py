@@ -84,7 +84,7 @@ def illusion_numbers(scored: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     - `paper`: the accuracies, and AccDrop, by the official rule.
     - `counts`: replies by condition and verdict.
     - `by_category`, `by_kind`: the same numbers of each category and kind of picture; the control belongs to
-      all kinds.
+      all kinds. Where there are several kinds, each has its own `by_category`.
 
     Returns:
         Plain data; each number is `{"value", "low", "high", "n"}`, with null for what the rows do not tell.
@@ -95,16 +95,19 @@ def illusion_numbers(scored: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     rows = [JudgedRow.read(row) for row in scored]
     _check_control(rows)
     kinds = sorted({row.kind for row in rows if row.condition != NONE})
+    by_kind = {}
+    for kind in kinds:
+        own = [row for row in rows if row.kind == kind or row.condition == NONE]
+        by_kind[kind] = _numbers(own)
+        if len(kinds) > 1:
+            by_kind[kind]["by_category"] = _by_category(own)
+    return {**_numbers(rows), "by_category": _by_category(rows), "by_kind": by_kind}
+
+
+def _by_category(rows: Sequence[JudgedRow]) -> dict[str, dict[str, Any]]:
     return {
-        **_numbers(rows),
-        "by_category": {
-            category: _numbers([row for row in rows if row.category == category])
-            for category in sorted({row.category for row in rows})
-        },
-        "by_kind": {
-            kind: _numbers([row for row in rows if row.kind == kind or row.condition == NONE])
-            for kind in kinds
-        },
+        category: _numbers([row for row in rows if row.category == category])
+        for category in sorted({row.category for row in rows})
     }
 
 

@@ -73,6 +73,7 @@ class IllusionView:
     gaps: tuple[Gap, ...]
     categories: tuple[GroupLine, ...]
     kinds: tuple[GroupLine, ...]
+    crossed: tuple[GroupLine, ...]
     tallies: tuple[Tally, ...]
     gallery: Gallery
     rule_disagreement: Figure
@@ -102,6 +103,7 @@ def illusion_view(run: Run) -> IllusionView | None:
         gaps=_gaps(numbers),
         categories=_groups(numbers.get("by_category") or {}),
         kinds=_groups(numbers.get("by_kind") or {}),
+        crossed=_crossed(numbers.get("by_kind") or {}),
         tallies=_tallies(rows),
         gallery=gallery(rows, run.path),
         rule_disagreement=Figure.read(numbers, "rule_disagreement"),
@@ -190,6 +192,17 @@ def _groups(groups: Mapping[str, Mapping[str, Any]]) -> tuple[GroupLine, ...]:
         for label, numbers in groups.items()
     ]
     return tuple(sorted(lines, key=lambda line: (-_or(line.flip_rate.value, -1.0), line.label)))
+
+
+def _crossed(kinds: Mapping[str, Mapping[str, Any]]) -> tuple[GroupLine, ...]:
+    """A line for each category under each of several kinds."""
+    return _groups(
+        {
+            f"{category}, {kind}": numbers
+            for kind, whole in kinds.items()
+            for category, numbers in (whole.get("by_category") or {}).items()
+        }
+    )
 
 
 def _or(value: float | None, default: float) -> float:
