@@ -165,7 +165,7 @@ def main() -> None:
     parser.add_argument("--pictograms", type=Path, required=True)
     parser.add_argument("--part", choices=PARTS, default="projector", help="what is trained of the eyes")
     parser.add_argument("--minutes", type=float, required=True, help="how long this session may take")
-    parser.add_argument("--steps", type=int, default=3000, help="of all sessions; the schedule's end")
+    parser.add_argument("--steps", type=int, default=1500, help="of all sessions; the schedule's end")
     parser.add_argument("--rows", type=int, default=4, help="pictures in a batch that are asked about")
     parser.add_argument("--questions", type=int, default=5, help="for each of them")
     parser.add_argument("--direct-rows", type=int, default=28, help="further pictures, captions only")

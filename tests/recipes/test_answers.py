@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from embedded_vision.questions import (
     COUNT,
     NAME,
     PLACE,
+    PLAIN,
     READ,
     UNSEEN_WORDINGS,
     Asked,
@@ -35,7 +37,7 @@ from embedded_vision.train_answers import losses_of
 from tests.recipes.conftest import WORDS
 
 NAMES = ("a dog", "an apple", "cherries", "a brick")
-PLAIN = [Asked("plain", "Who are you?", "I am a language", is_whole=False)]
+OWN = [Asked(PLAIN, "Who are you?", "I am a language", is_whole=False)]
 FACTS = (
     Writing("Hello"),
     Writing("one two", "a sign"),
@@ -181,7 +183,7 @@ def test_own_answers_are_those_of_the_model_without_a_picture(tmp_path: Path) ->
 
 
 def test_labels_stand_one_token_before_what_they_ask_for(chat: ChatTokens) -> None:
-    branches = [chat.branch(Asked("read", "Read.", "Hello")), chat.branch(PLAIN[0])]
+    branches = [chat.branch(Asked("read", "Read.", "Hello")), chat.branch(OWN[0])]
     packed = pack([branches, branches[:1]])
     for number, branch in enumerate(branches, start=1):
         here = packed.segments[0] == number
@@ -212,7 +214,7 @@ def test_a_packed_question_is_read_as_the_shipped_model_reads_it_alone(
     model = AutoModelForImageTextToText.from_pretrained(tmp_path / "whole")
     processor = AutoProcessor.from_pretrained(tmp_path / "whole")
     asked = [
-        [Asked("read", "Read the text.", "Hello"), Asked("yes_no", "Is there a dog?", "No."), PLAIN[0]],
+        [Asked("read", "Read the text.", "Hello"), Asked("yes_no", "Is there a dog?", "No."), OWN[0]],
         [Asked("name", "What is this?", "An apple.")],
     ]
     pictures = [studio.picture(number) for number in range(2)]
@@ -265,6 +267,24 @@ def test_an_answer_counts_as_right_if_greedy_decoding_writes_it(
         ]
 
 
+def test_the_frozen_model_copies_pieces_better_than_it_joins_them(
+    chat: ChatTokens, reader: Reader, captions: CaptionVocabulary, text_folder: Path
+) -> None:
+    facts = [Writing("Uncovering fluency"), Writing("buildings dong"), Writing("tremor Mantle")]
+    table = piece_embeddings(text_folder, captions)
+    emitted = table[torch.tensor([captions.row(one.caption) for one in facts])]
+    asked = [main_questions(one)[0] for one in facts]
+    in_pieces = [[chat.branch(one)] for one in asked]
+    # Plain questions are cut into the tokenizer's own tokens.
+    in_own_tokens = [[chat.branch(replace(one, form=PLAIN))] for one in asked]
+    nats = []
+    for branches in (in_pieces, in_own_tokens):
+        with torch.inference_mode():
+            mean = reader.read(emitted, pack(branches)).loss.item()
+        nats.append(mean * sum(len(branch.answer) for row in branches for branch in row))
+    assert nats[0] < 0.7 * nats[1]
+
+
 def test_steps_through_the_frozen_model_lower_the_loss_of_its_answers(
     chat: ChatTokens,
     reader: Reader,
@@ -277,7 +297,7 @@ def test_steps_through_the_frozen_model_lower_the_loss_of_its_answers(
     monkeypatch.setitem(SIZES, "tiny", TowerSize(width=32, layers=2, heads=2))
     new_training("tiny", captions).save(tmp_path / CHECKPOINT)
     training = next_stage(tmp_path / CHECKPOINT, captions, "projector")
-    batch = AnswerBatches(studio, captions, chat, Lessons(examiner, PLAIN, 2), rows=1, direct_rows=1)[0]
+    batch = AnswerBatches(studio, captions, chat, Lessons(examiner, OWN, 2), rows=1, direct_rows=1)[0]
     losses = [train_step(training, losses_of(training, reader, batch, 0.3), rate=3e-3) for _ in range(6)]
     assert losses[-1]["answer"] < 0.8 * losses[0]["answer"]
 
@@ -285,7 +305,7 @@ def test_steps_through_the_frozen_model_lower_the_loss_of_its_answers(
 def test_a_batch_with_questions_follows_from_its_number(
     chat: ChatTokens, captions: CaptionVocabulary, studio: Studio, examiner: Examiner
 ) -> None:
-    batches = AnswerBatches(studio, captions, chat, Lessons(examiner, PLAIN, 3), rows=2, direct_rows=1)
+    batches = AnswerBatches(studio, captions, chat, Lessons(examiner, OWN, 3), rows=2, direct_rows=1)
     here = batches[7]
     there = next(iter(batches.loader(7, 8, workers=1)))
     for part, other in zip(here[:3], there[:3], strict=True):
