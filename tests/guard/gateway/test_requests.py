@@ -44,9 +44,8 @@ def user(content: object) -> dict[str, object]:
 
 
 def post(world: World, raw: bytes) -> httpx.Response:
-    return httpx.post(
-        f"{world.url}/v1/chat/completions", content=raw, headers={"content-type": "application/json"}
-    )
+    headers = {"content-type": "application/json"}
+    return httpx.post(f"{world.url}/v1/chat/completions", content=raw, headers=headers, timeout=30)
 
 
 MALFORMED = {

@@ -28,9 +28,10 @@ from levelhead.guard.gateway._keys import KeyRing
 from levelhead.guard.gateway._media import MediaGate
 from levelhead.guard.gateway._metrics import GatewayMetrics
 from levelhead.guard.gateway._moderations import moderate
+from levelhead.guard.gateway._openapi import openapi_document
 from levelhead.guard.gateway._recorder import Recorder
 from levelhead.guard.gateway._request_error import RequestError
-from levelhead.guard.gateway._requests import Endpoint
+from levelhead.guard.gateway._requests import MODEL_NAME, Endpoint
 from levelhead.guard.gateway._responses import Reply, send_json
 from levelhead.guard.gateway._service import Service
 from levelhead.guard.gateway._strict_json import NotStrictJSONError, parse_object
@@ -39,8 +40,7 @@ from levelhead.guard.gateway._ui import ui_routes
 from levelhead.guard.gateway._upstream import Upstream
 from levelhead.guard.gateway._upstream_errors import invalid_answer
 
-_MODEL_NAME = re.compile(r"\w[\w.:@+-]*(?:/\w[\w.:@+-]*){0,4}", re.ASCII)
-"""No part of it begins with a dot, so that none leads to another address of the upstream."""
+_MODEL_NAME = re.compile(MODEL_NAME, re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,11 @@ def _routes(parts: Parts, page: Sequence[Route]) -> Router:
         status = "the detector does not answer" if stuck else "ready"
         return JSONResponse({"status": status}, 503 if stuck else 200)
 
+    described = json.dumps(openapi_document(parts.config)).encode("ascii")
+
+    async def description(request: Request) -> Response:
+        return Response(described, media_type="application/json")
+
     async def metrics(request: Request) -> Response:
         body, media_type = parts.recorder.metrics.exposition()
         return Response(body, headers={"content-type": media_type})
@@ -154,6 +159,7 @@ def _routes(parts: Parts, page: Sequence[Route]) -> Router:
         Route("/healthz", alive, methods=["GET"]),
         Route("/readyz", ready, methods=["GET"]),
         Route("/metrics", metrics, methods=["GET"]),
+        Route("/openapi.json", description, methods=["GET"]),
         *page,
     ]
     return Router([*routes, Mount("/", _nowhere(routes))], lifespan=lifespan)
@@ -163,12 +169,21 @@ def _nowhere(routes: Sequence[Route]) -> ASGIApp:
     """Answers for all addresses and methods that no route takes."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        known = any(route.matches(scope)[0] is Match.PARTIAL for route in routes)
-        said = "This address is not asked by this method." if known else "There is nothing at this address."
-        error = RequestError(405 if known else 404, "unknown_url", said)
-        await Response(error.body, error.status, media_type="application/json")(scope, receive, send)
+        allowed = {method for route in routes if _at(route, scope) for method in route.methods or ()}
+        said = "There is nothing at this address."
+        if allowed:
+            said = "This address is not asked by this method."
+        error = RequestError(405 if allowed else 404, "unknown_url", said)
+        headers = {"allow": ", ".join(sorted(allowed))} if allowed else None
+        response = Response(error.body, error.status, headers, "application/json")
+        await response(scope, receive, send)
 
     return answer
+
+
+def _at(route: Route, scope: Scope) -> bool:
+    """Whether a route is the one of an address, by whatever method."""
+    return route.matches(scope)[0] is Match.PARTIAL
 
 
 async def _models(upstream: Upstream, request: Request) -> bytes:

@@ -14,8 +14,10 @@ from levelhead.guard.gateway._strict_json import JSONObject
 from levelhead.guard.gateway._texts import is_embedded, texts_in
 
 _TEXT_FILE = re.compile(r"data:text/[\w.+-]+(?:;charset=utf-8)?;base64,", re.IGNORECASE)
-_CONTENT_OPTIONAL = ("tool_calls", "function_call", "refusal", "audio")
+CONTENT_OPTIONAL = ("tool_calls", "function_call", "refusal", "audio")
 """An assistant's message that has one of these may have no content."""
+TEXT_PARTS = ("text", "input_text", "output_text")
+DETAILS = ("auto", "low", "high", "original")
 _OWN_KEYS = {"refusal": "refusal", "file": "file"}
 """By type, the key that holds what a part says; `text` for all others."""
 
@@ -66,7 +68,7 @@ def message_content(message: JSONObject, place: str, found: Found) -> str:
     if isinstance(content, str):
         return content
     if content is None:
-        if message["role"] == "assistant" and any(message.get(key) for key in _CONTENT_OPTIONAL):
+        if message["role"] == "assistant" and any(message.get(key) for key in CONTENT_OPTIONAL):
             return ""
         raise bad(f"{place}.content", "it must be a text, or a list of parts")
     if not isinstance(content, list) or not content:
@@ -80,7 +82,7 @@ def _part(part: Any, place: str, found: Found) -> str:
     if not isinstance(part, dict):
         raise bad(place, "it must be an object with a type")
     match part.get("type"):
-        case "text" | "input_text" | "output_text":
+        case kind if kind in TEXT_PARTS:
             text = _text(part, "text", place)
         case "refusal":
             text = _text(part, "refusal", place)
@@ -130,8 +132,8 @@ def _picture(part: JSONObject, place: str) -> PictureSlot:
         if key not in ("type", "image_url", "image_url.url", "image_url.detail"):
             raise bad(f"{place}.{key}", "a picture has a url and a detail, nothing else")
     detail = holder.get("detail")
-    if detail is not None and detail not in ("auto", "low", "high", "original"):
-        raise bad(f"{place}.image_url.detail", "it must be auto, low or high")
+    if detail is not None and detail not in DETAILS:
+        raise bad(f"{place}.image_url.detail", f"it must be one of: {', '.join(DETAILS)}")
     return PictureSlot(place, holder, holder["url"])
 
 

@@ -18,7 +18,7 @@ from levelhead.guard.gateway._request_error import RequestError, busy
 from levelhead.guard.gateway._requests import read_json
 from levelhead.guard.gateway._strict_json import JSONObject
 
-_MAX_INPUTS = 1_000
+MAX_INPUTS = 1_000
 
 
 async def moderate(
@@ -54,8 +54,8 @@ async def moderate(
 def _texts(given: Any) -> list[str]:
     if isinstance(given, str):
         return [given]
-    if not isinstance(given, list) or not 1 <= len(given) <= _MAX_INPUTS:
-        raise bad("input", f"it must be a text, or a list of 1 to {_MAX_INPUTS:,} of them")
+    if not isinstance(given, list) or not 1 <= len(given) <= MAX_INPUTS:
+        raise bad("input", f"it must be a text, or a list of 1 to {MAX_INPUTS:,} of them")
     if all(isinstance(one, str) for one in given):
         return given
     for number, one in enumerate(given):

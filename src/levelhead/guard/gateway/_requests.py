@@ -23,9 +23,11 @@ Endpoint: TypeAlias = Literal["chat/completions", "completions"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
-_HIDING = ("image_data", "images", "image_urls", "multi_modal_data", "prompt_embeds", "videos")
+HIDING = ("image_data", "images", "image_urls", "multi_modal_data", "prompt_embeds", "videos")
 """Fields in which some servers take pictures or vectors past the messages."""
-_MAX_MODEL_NAME = 256
+MAX_MODEL_NAME = 256
+MODEL_NAME = r"\w[\w.:@+-]*(?:/\w[\w.:@+-]*){0,4}"
+"""In an address. No part of it begins with a dot, so that none leads elsewhere at the upstream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,11 @@ def read_request(endpoint: Endpoint, raw: bytes, limits: LimitSettings) -> Asked
     """
     fields = read_json(raw, limits)
     model = _checked(fields, "model", str, "a text", required=True)
-    if len(model) > _MAX_MODEL_NAME:
-        raise bad("model", f"the name is longer than {_MAX_MODEL_NAME} characters")
+    if len(model) > MAX_MODEL_NAME:
+        raise bad("model", f"the name is longer than {MAX_MODEL_NAME} characters")
     stream = bool(_checked(fields, "stream", bool, "true or false"))
     _check_choices(fields, limits)
-    for name in _HIDING:
+    for name in HIDING:
         if name in fields:
             raise bad(name, "it is not supported; send pictures as parts of messages (image_url)")
     found = Found()
@@ -111,7 +113,7 @@ def _check_choices(fields: JSONObject, limits: LimitSettings) -> None:
         wanted = fields.get(name)
         if wanted is None:
             continue
-        if type(wanted) is not int or not 1 <= wanted <= limits.max_choices:
+        if not _is_whole(wanted) or not 1 <= wanted <= limits.max_choices:
             raise bad(name, f"it must be a whole number from 1 to {limits.max_choices}")
 
 
@@ -137,7 +139,7 @@ def _read_message(message: JSONObject, place: str, found: Found) -> str:
     role = message.get("role")
     if not isinstance(role, str) or role not in ROLES:
         raise bad(f"{place}.role", f"it must be one of: {', '.join(ROLES)}")
-    for name in _HIDING:
+    for name in HIDING:
         if name in message:
             raise bad(f"{place}.{name}", "it is not supported; send pictures as parts (image_url)")
     text = message_content(message, place, found)
@@ -156,11 +158,7 @@ def _read_prompt(fields: JSONObject, found: Found) -> str:
         for number, one in enumerate(texts):
             _note(f"prompt[{number}]" if len(texts) > 1 else "prompt", one, "user", found)
         return "\n".join(texts)
-    if (
-        isinstance(prompt, list)
-        and prompt
-        and all(type(one) is int or isinstance(one, list) for one in prompt)
-    ):
+    if isinstance(prompt, list) and prompt and all(_is_whole(one) or isinstance(one, list) for one in prompt):
         found.unreadable.append(Piece("prompt", "Token numbers are not read here; send the prompt as text."))
         return ""
     raise bad("prompt", "it must be a text, or a list of texts")
@@ -186,6 +184,11 @@ def _without_files(fields: Mapping[str, Any], place: str) -> Iterator[str]:
             if is_embedded(text):
                 raise bad(inside, "a file stands where no file is expected; send pictures as image_url")
             yield text
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether it is a whole number, however it is written: 2 or 2.0; true is none."""
+    return not isinstance(value, bool) and isinstance(value, int | float) and value == int(value)
 
 
 def _checked(fields: JSONObject, name: str, kind: type, called: str, *, required: bool = False) -> Any:
