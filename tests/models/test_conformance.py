@@ -15,7 +15,7 @@ from PIL import Image as PILImage
 
 from levelhead.errors import UsageError
 from levelhead.models import Model, Sampling, load_model
-from levelhead.records import Image, Prompt, Turn
+from levelhead.records import Image, Prompt, Reply, Turn
 from tests.models import checkpoints
 
 _BUILDERS: dict[str, Callable[[Path], Path]] = {
@@ -61,11 +61,18 @@ _QUESTIONS = [
 ]
 
 
-def test_replies_stand_in_the_order_of_the_prompts(model: Model) -> None:
-    prompts = [Prompt.ask(question) for question in _QUESTIONS]
-    together = model.generate(prompts, _SHORT)
-    assert len(together) == len(prompts)
-    backwards = model.generate(prompts[::-1], _SHORT)
+_PROMPTS = [Prompt.ask(question) for question in _QUESTIONS]
+
+
+@pytest.fixture(scope="module")
+def together(model: Model) -> list[Reply]:
+    """The greedy replies to all questions, asked as one list; several tests look at them."""
+    return model.generate(_PROMPTS, _SHORT)
+
+
+def test_replies_stand_in_the_order_of_the_prompts(model: Model, together: list[Reply]) -> None:
+    assert len(together) == len(_PROMPTS)
+    backwards = model.generate(_PROMPTS[::-1], _SHORT)
     assert [reply.text for reply in backwards[::-1]] == [reply.text for reply in together]
 
 
@@ -82,19 +89,17 @@ def test_a_prompt_past_the_context_fails_alone_and_says_so(model: Model) -> None
     assert "token" in (replies[1].error or "") or "context" in (replies[1].error or "")
 
 
-def test_a_stop_string_ends_a_reply_before_itself(model: Model) -> None:
-    prompts = [Prompt.ask(question) for question in _QUESTIONS]
-    free = model.generate(prompts, _SHORT)
-    long = next(reply.text for reply in free if len(reply.text.strip()) > 3)
+def test_a_stop_string_ends_a_reply_before_itself(model: Model, together: list[Reply]) -> None:
+    long = next(reply.text for reply in together if len(reply.text.strip()) > 3)
     stop = long.strip()[2]
-    stopped = model.generate(prompts, Sampling(max_new_tokens=8, stop=(stop,)))
-    for whole, cut in zip(free, stopped, strict=True):
+    stopped = model.generate(_PROMPTS, Sampling(max_new_tokens=8, stop=(stop,)))
+    for whole, cut in zip(together, stopped, strict=True):
         assert cut.text == whole.text.split(stop)[0]
         assert stop not in whole.text or cut.finish_reason == "stop"
 
 
 def test_the_token_limit_is_kept_and_told(model: Model) -> None:
-    replies = model.generate([Prompt.ask(question) for question in _QUESTIONS], Sampling(max_new_tokens=3))
+    replies = model.generate(_PROMPTS, Sampling(max_new_tokens=3))
     for reply in replies:
         assert reply.log_probs is not None
         assert len(reply.log_probs) <= 3
@@ -103,26 +108,24 @@ def test_the_token_limit_is_kept_and_told(model: Model) -> None:
 
 
 def test_samples_are_drawn_n_per_prompt_and_repeat_with_their_seed(model: Model) -> None:
-    prompts = [Prompt.ask(question) for question in _QUESTIONS[:2]]
-    sampling = Sampling(max_new_tokens=8, temperature=1.0, n=3, seed=7)
+    prompts = _PROMPTS[:2]
+    sampling = Sampling(max_new_tokens=6, temperature=1.0, n=3, seed=7)
     drawn = model.generate(prompts, sampling)
     assert len(drawn) == 6
     assert len({reply.text for reply in drawn}) > 2, "samples at temperature 1 are not all equal"
     if not model.name.startswith("openai:"):  # servers promise no repetition
         assert [reply.text for reply in model.generate(prompts, sampling)] == [reply.text for reply in drawn]
-        other = model.generate(prompts, Sampling(max_new_tokens=8, temperature=1.0, n=3, seed=8))
+        other = model.generate(prompts, Sampling(max_new_tokens=6, temperature=1.0, n=3, seed=8))
         assert [reply.text for reply in other] != [reply.text for reply in drawn]
 
 
-def test_scoring_what_was_generated_gives_its_log_probabilities(model: Model) -> None:
+def test_scoring_what_was_generated_gives_its_log_probabilities(model: Model, together: list[Reply]) -> None:
     if not model.can_score:
         pytest.skip("this server returns no log-probabilities of given text")
-    prompts = [Prompt.ask(question) for question in _QUESTIONS]
-    replies = model.generate(prompts, _SHORT)
+    scores = model.score(_PROMPTS, [reply.text for reply in together])
     agree = []
-    for prompt, reply in zip(prompts, replies, strict=True):
+    for score, reply in zip(scores, together, strict=True):
         assert reply.log_probs
-        score = model.score([prompt], [reply.text])[0]
         if len(score.log_probs) == len(reply.log_probs):  # a special token shows in no text
             agree.append(score.log_probs == pytest.approx(reply.log_probs, abs=5e-3))
     # A model may write a word in other tokens than the tokenizer would; one in four is let pass. The tiny
@@ -135,28 +138,24 @@ def test_scoring_what_was_generated_gives_its_log_probabilities(model: Model) ->
 def test_scores_do_not_depend_on_the_neighbours(model: Model) -> None:
     if not model.can_score:
         pytest.skip("this server returns no log-probabilities of given text")
-    prompts = [Prompt.ask(question) for question in _QUESTIONS]
-    answers = ["Rome", "an apple", "dog", "Hello there, how do you do?", "Earth", "4", "Shakespeare", "water"]
-    together = model.score(prompts, answers)
+    prompts = _PROMPTS[:4]
+    answers = ["Rome", "an apple", "dog", "Hello there, how do you do?"]
     alone = [model.score([prompt], [answer])[0] for prompt, answer in zip(prompts, answers, strict=True)]
-    for a, b in zip(together, alone, strict=True):
+    for a, b in zip(model.score(prompts, answers), alone, strict=True):
         assert a.log_probs == pytest.approx(b.log_probs, abs=5e-3)
         assert a.log_prob == pytest.approx(sum(a.log_probs))
 
 
-def test_a_batch_answers_as_one_at_a_time_does(model: Model) -> None:
-    prompts = [Prompt.ask(question) for question in _QUESTIONS]
-    together = model.generate(prompts, _SHORT)
-    alone = [model.generate([prompt], _SHORT)[0] for prompt in prompts]
+def test_a_batch_answers_as_one_at_a_time_does(model: Model, together: list[Reply]) -> None:
+    alone = [model.generate([prompt], _SHORT)[0] for prompt in _PROMPTS]
     assert [reply.text for reply in together] == [reply.text for reply in alone]
 
 
 def test_a_shared_beginning_changes_no_answer(model: Model) -> None:
     system = "You are a careful assistant who knows the capitals of the world."
-    prompts = [Prompt.ask(question, system=system) for question in _QUESTIONS]
-    together = model.generate(prompts, _SHORT)
+    prompts = [Prompt.ask(question, system=system) for question in _QUESTIONS[:4]]
     alone = [model.generate([prompt], _SHORT)[0] for prompt in prompts]
-    assert [reply.text for reply in together] == [reply.text for reply in alone]
+    assert [reply.text for reply in model.generate(prompts, _SHORT)] == [reply.text for reply in alone]
 
 
 def test_raw_prompts_are_continued_as_they_are(model: Model) -> None:

@@ -207,11 +207,10 @@ def test_a_model_that_reads_is_contrasted_with_a_picture_without_words() -> None
 
     from tests.models.test_ocr import sign
 
+    few = Sampling(max_new_tokens=4)
     prompt = Prompt.ask("What is the capital of France? Answer briefly.", images=(sign("Berlin"),))
     with load_model("embedded+ocr+contrast=1,0.05", threads=1) as model:
-        reply, other = model.generate(
-            [prompt, Prompt.ask("Name a red fruit.", images=(sign("Oslo"),))], _SHORT
-        )
+        reply, other = model.generate([prompt, Prompt.ask("Name a red fruit.", images=(sign("Oslo"),))], few)
     assert (reply.seen, other.seen) == ("Berlin", "Oslo")
     tokenizer = transformers.AutoTokenizer.from_pretrained(embedded_checkpoint())
     weights = transformers.AutoModelForCausalLM.from_pretrained(
@@ -227,7 +226,7 @@ def test_a_model_that_reads_is_contrasted_with_a_picture_without_words() -> None
         with torch.inference_mode():
             return weights(torch.tensor([ids])).logits[0, -1]
 
-    tokens, _ = loop(logits_of, [tokenizer.eos_token_id], 1.0, 0.05, _SHORT.max_new_tokens)
+    tokens, _ = loop(logits_of, [tokenizer.eos_token_id], 1.0, 0.05, few.max_new_tokens)
     assert reply.text == tokenizer.decode(tokens, skip_special_tokens=True)
 
 

@@ -42,8 +42,8 @@ def encoded(image: object) -> Image:
     return Image(data=buffer.getvalue())
 
 
-def answers(model: Model, prompts: Sequence[Prompt]) -> list[str]:
-    return [reply.text for reply in model.generate(prompts, Sampling(max_new_tokens=12))]
+def answers(model: Model, prompts: Sequence[Prompt], most: int) -> list[str]:
+    return [reply.text for reply in model.generate(prompts, Sampling(max_new_tokens=most))]
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ def test_transformers_alone_loads_the_whole_model(eyes: Path, seeing: Model) -> 
 
 def test_without_a_picture_it_is_the_embedded_model(seeing: Model) -> None:
     blind = load_model("embedded", exact=True, threads=1)
-    assert answers(seeing, TEXTS) == answers(blind, TEXTS)
+    assert answers(seeing, TEXTS, 6) == answers(blind, TEXTS, 6)
     words = [" Paris", " Arr", " Dog", " Paris"]
     for one, other in zip(seeing.score(TEXTS, words), blind.score(TEXTS, words), strict=True):
         assert one.log_probs == pytest.approx(other.log_probs, abs=1e-4)
@@ -174,7 +174,7 @@ def test_from_a_picture_to_the_right_answer(word: str, other: str) -> None:
     model = load_model("embedded-vision", exact=True, threads=1)
     pictures = [encoded(typographic(text, picture_seed(0, "end to end", text))) for text in (word, other)]
     question = "What does the picture say?"
-    replies = answers(model, [Prompt.ask(question, images=(image,)) for image in pictures])
+    replies = answers(model, [Prompt.ask(question, images=(image,)) for image in pictures], 12)
     # Each picture gives its own word, so a swapped picture fails.
     assert [word.lower() in reply.lower() for reply in replies] == [True, False]
     assert [other.lower() in reply.lower() for reply in replies] == [False, True]
