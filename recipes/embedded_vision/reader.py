@@ -36,7 +36,7 @@ class Reader:
     """
 
     def __init__(self, text: Path, head: list[int]) -> None:
-        from transformers import AutoModelForCausalLM
+        from transformers import AutoModelForCausalLM, DynamicCache
 
         self._model: Any = AutoModelForCausalLM.from_pretrained(text, dtype=torch.float32)
         self._model.eval().requires_grad_(False)
@@ -44,8 +44,9 @@ class Reader:
         forward = inspect.signature(self._model.model.forward).parameters
         self._cache_word = "cache" if "cache" in forward else "past_key_values"
         self._head_length = len(head)
+        cache = DynamicCache()
         with torch.inference_mode():
-            cache = self._model(torch.tensor([head]), use_cache=True).past_key_values
+            self._model.model(torch.tensor([head]), **{self._cache_word: cache})
         # Plain copies: tensors of inference mode may take no part in a backward pass.
         self._head = [(layer.keys.clone(), layer.values.clone()) for layer in cache.layers]
 
