@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import sys
 
@@ -10,11 +11,16 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from levelhead.errors import MissingExtraError, UsageError
 from levelhead.guard.gateway._observability_settings import TelemetrySettings
 from levelhead.guard.gateway._telemetry import Span, Telemetry, open_telemetry
 from tests.guard.gateway.decisions import decision
+from tests.guard.gateway.scripted import running
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01"
@@ -146,3 +152,25 @@ def test_without_traces_the_same_calls_do_nothing_and_load_nothing(monkeypatch: 
 def test_an_exporter_that_is_not_installed_is_told_with_those_that_are() -> None:
     with pytest.raises(UsageError, match="console"):
         open_telemetry(TelemetrySettings(traces=True, exporter="carrier-pigeon"))
+
+
+def test_by_default_traces_go_to_a_collector_by_otlp(monkeypatch: pytest.MonkeyPatch) -> None:
+    got: list[tuple[str, bytes]] = []
+
+    async def collect(request: Request) -> Response:
+        got.append((request.url.path, await request.body()))
+        return Response(b"", media_type="application/x-protobuf")
+
+    collector = Starlette(routes=[Route("/{path:path}", collect, methods=["POST"])])
+    with running(collector) as url:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+        telemetry = open_telemetry(TelemetrySettings(traces=True))
+        with telemetry.request("chat/completions", {}) as request:
+            request.decided(decision("rewrite"))
+        telemetry.close()
+    ((path, body),) = got
+    assert path == "/v1/traces"
+    sent = body if body[:2] != b"\x1f\x8b" else gzip.decompress(body)
+    assert b"levelhead-guard" in sent
+    assert b"POST /v1/chat/completions" in sent
+    assert b"flour" not in sent

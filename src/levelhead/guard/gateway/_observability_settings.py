@@ -88,8 +88,7 @@ class TelemetrySettings(BaseModel):
     exporter: str = Field(
         default="otlp_proto_http",
         description="Where they go: OpenTelemetry's name of an exporter that is installed, such as console. "
-        "For the usual one: pip install opentelemetry-exporter-otlp-proto-http. Its own environment "
-        "variables hold, such as OTEL_EXPORTER_OTLP_ENDPOINT.",
+        "The environment variables of OpenTelemetry hold, such as OTEL_EXPORTER_OTLP_ENDPOINT.",
     )
     sample_ratio: float = Field(
         default=1.0, ge=0, le=1, description="Share of requests that are traced, where a client says nothing."

@@ -136,8 +136,7 @@ def _exporter(name: str) -> SpanExporter:
     if name not in installed:
         raise UsageError(
             f"No OpenTelemetry exporter called {name!r} is installed; there are: "
-            f"{', '.join(sorted(installed))}. For the usual one run: "
-            "pip install opentelemetry-exporter-otlp-proto-http"
+            f"{', '.join(sorted(installed))}. The extra `telemetry` holds otlp_proto_http."
         )
     exporter: SpanExporter = installed[name].load()()
     return exporter
