@@ -1,0 +1,1 @@
+"""Our gateway beside NeMo Guardrails, LiteLLM, llm-guard and no guard at all. See README.md."""
