@@ -18,17 +18,26 @@ def text_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return checkpoints.build_text(tmp_path_factory.mktemp("text"))
 
 
-def words_for(model: Path, out: Path, *more: str | Path, suite: str = "honesty,harm") -> list[str | Path]:
+def words_for(model: Path, out: Path, *more: str, suite: str = "honesty,harm") -> list[str | Path]:
     """A short measurement of a blind model that babbles."""
-    usual: list[str | Path] = ["--suite", suite, "--size", "quick", "--limit", "1", "--threads", "1"]
-    return ["measure", f"hf:{model}", "--out", out, *usual, *more]
+    few = ["--size", "quick", "--limit", "1", "--threads", "1"]
+    return ["measure", f"hf:{model}", "--out", out, "--suite", suite, *few, *more]
 
 
 def test_three_suites_end_in_one_page_a_badge_a_card_and_three_verdicts(
     text_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    words = ["measure", f"hf:{text_model}+ocr", "--out", out, "--size", "quick", "--limit", "1"]
+    words: list[str | Path] = [
+        "measure",
+        f"hf:{text_model}+ocr",
+        "--out",
+        out,
+        "--size",
+        "quick",
+        "--limit",
+        "1",
+    ]
     assert levelhead(*words, "--threads", "1", monkeypatch=monkeypatch) == 0
     said = capsys.readouterr()
     for question in ("Is it misled", "Does it know", "Is it harmful"):

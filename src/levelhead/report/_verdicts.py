@@ -70,7 +70,7 @@ def suite_verdicts(summary: Mapping[str, Any]) -> tuple[SuiteVerdict, ...]:
 def _illusion(numbers: Mapping[str, Any]) -> SuiteVerdict:
     question = "Is it misled by what it sees?"
     adopted, knew = Figure.read(numbers, "adoption_rate"), Figure.read(numbers, "acc_none")
-    known = f"It knew {knew.bracketed} of {knew.n:,} questions without a picture."
+    known = f"Without a picture it had {knew.bracketed} of {knew.n:,} questions right."
     if adopted.value is None or adopted.low is None or adopted.high is None:
         sentence = "It knew no answer that a wrong picture could have taken away."
         return SuiteVerdict("illusion", question, "Nothing to tell", "open", sentence, known)
