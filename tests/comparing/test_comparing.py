@@ -77,14 +77,14 @@ def test_the_items_that_differ_are_listed_with_every_reply_the_split_ones_first(
 
 
 def test_one_run_is_told_by_itself(tmp_path: Path) -> None:
-    [run] = write_runs(tmp_path, 1)
+    [run] = write_runs(tmp_path, 1, questions=4)
     found = compare_runs([run])
     assert found.content["pairs"] == []
     assert found.differing == ()
 
 
 def test_runs_of_one_model_are_named_by_their_variant_or_else_by_their_folder(tmp_path: Path) -> None:
-    runs = write_runs(tmp_path, 4)
+    runs = write_runs(tmp_path, 4, questions=2)
     name_run(runs[0], "embedded+ocr", variant="paper")
     name_run(runs[1], "embedded+ocr", variant="short")
     name_run(runs[2], "other", variant="short")
@@ -98,7 +98,7 @@ def test_runs_of_one_model_are_named_by_their_variant_or_else_by_their_folder(tm
 
 
 def test_modes_that_differ_are_a_caution(tmp_path: Path) -> None:
-    runs = write_runs(tmp_path, 2)
+    runs = write_runs(tmp_path, 2, questions=4)
     summary = json.loads((runs[1] / "summary.json").read_text())
     (runs[1] / "summary.json").write_text(json.dumps({**summary, "mode": "paper"}))
     [caution] = compare_runs(runs).content["cautions"]
@@ -116,14 +116,14 @@ def test_honesty_runs_are_recognized(tmp_path: Path) -> None:
 
 
 def test_runs_of_different_suites_are_refused_and_said_to_hold_what(tmp_path: Path) -> None:
-    [illusion] = write_runs(tmp_path, 1)
+    [illusion] = write_runs(tmp_path, 1, questions=4)
     write_honesty_run(tmp_path / "honest", honesty_rows(60))
     with pytest.raises(UsageError, match=r"run-0: illusion\n.*honest: honesty"):
         compare_runs([illusion, tmp_path / "honest"])
 
 
 def test_a_run_given_twice_strangers_and_folders_that_are_none_are_refused(tmp_path: Path) -> None:
-    run, other = write_runs(tmp_path, 2)
+    run, other = write_runs(tmp_path, 2, questions=4)
     with pytest.raises(UsageError, match="given twice"):
         compare_runs([run, tmp_path / "." / "run-0"])
     with pytest.raises(UsageError, match="no run folder"):
@@ -137,7 +137,7 @@ def test_a_run_given_twice_strangers_and_folders_that_are_none_are_refused(tmp_p
 
 
 def test_an_id_that_stands_twice_is_refused(tmp_path: Path) -> None:
-    run, other = write_runs(tmp_path, 2)
+    run, other = write_runs(tmp_path, 2, questions=4)
     rows = rows_in(run)
     write_files(run, [*rows, rows[0]])
     with pytest.raises(UsageError, match="stands 2 times"):
