@@ -15,7 +15,7 @@ from tests.report.honesty_runs import honesty_rows, write_honesty_run
 def test_runs_are_compared_and_the_files_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    runs, out = write_runs(tmp_path, 3, questions=26), tmp_path / "out"
+    runs, out = write_runs(tmp_path, 3, questions=6), tmp_path / "out"
     assert levelhead("compare", *runs, "--out", out, monkeypatch=monkeypatch) == 0
     said = capsys.readouterr().out
     assert "Wrong pictures take away" in said
@@ -30,7 +30,7 @@ def test_runs_are_compared_and_the_files_named(
 def test_no_line_is_wider_than_a_terminal_however_long_the_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    runs = write_runs(tmp_path, 6, questions=13)
+    runs = write_runs(tmp_path, 6, questions=4)
     assert levelhead("compare", *runs, "--out", tmp_path / "out", monkeypatch=monkeypatch) == 0
     said = capsys.readouterr().out
     tables = [line for line in said.splitlines() if line.startswith(("1 ", "2 ", "6 "))]
@@ -42,7 +42,7 @@ def test_no_line_is_wider_than_a_terminal_however_long_the_names(
 def test_one_run_is_told_by_itself_and_two_suites_are_wrong_usage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    [run] = write_runs(tmp_path, 1, questions=13)
+    [run] = write_runs(tmp_path, 1, questions=6)
     assert levelhead("compare", run, "--out", tmp_path / "out", monkeypatch=monkeypatch) == 0
     assert not (tmp_path / "out" / "differing.jsonl").exists()
     write_honesty_run(tmp_path / "honest", honesty_rows(60))
