@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.isotonic import IsotonicRegression
@@ -48,6 +48,7 @@ def test_the_tail_and_the_bound_are_those_of_the_binomial(
         assert upper_bound(successes, total, 0.95) == pytest.approx(reference, abs=1e-9)
 
 
+@settings(max_examples=40)
 @given(st.integers(1, 3000), st.floats(0.001, 0.5), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
 def test_the_most_that_is_allowed_is_within_the_budget_and_one_more_is_not(
     total: int, budget: float, confidence: float

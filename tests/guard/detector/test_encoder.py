@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,15 @@ from tests.guard import toys
 pytest.importorskip("onnx")
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return toys.build_encoder(tmp_path_factory.mktemp("built") / "detector", categories=("night", "kitchen"))
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return toys.build_encoder(tmp_path / "detector", categories=("night", "kitchen"))
+def folder(built: Path, tmp_path: Path) -> Path:
+    """A detector that a test may change."""
+    return shutil.copytree(built, tmp_path / "detector")
 
 
 def edit(folder: Path, **changes: Any) -> None:
