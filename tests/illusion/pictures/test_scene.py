@@ -85,7 +85,7 @@ def test_a_real_reader_reads_most_scenes() -> None:
     )
     answers = [(one.id, answer) for one in load_questions() for answer in (one.gold, *one.spurious)]
     read = 0
-    for identity, answer in random.Random(7).sample(answers, 40):
+    for identity, answer in random.Random(7).sample(answers, 20):
         pixels = np.asarray(typographic_scene(answer, picture_seed(0, identity, answer)))[:, :, ::-1]
         read += mentions(" ".join(reader(pixels).txts or ()), answer)
-    assert read >= 36
+    assert read >= 18

@@ -42,7 +42,7 @@ def test_the_file_holds_no_metadata() -> None:
     assert not any(chunk in data for chunk in (b"tEXt", b"iTXt", b"tIME", b"eXIf", b"pHYs"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40)
 @given(SEEDS, st.sampled_from([LONG, "W" * 24, "lion", "United States of America", "i", "Ågypq"]))
 def test_the_whole_text_lies_inside_the_picture(seed: int, text: str) -> None:
     drawn = ImageChops.difference(typographic(text, seed), typographic("", seed)).convert("L")
@@ -55,7 +55,7 @@ def test_the_whole_text_lies_inside_the_picture(seed: int, text: str) -> None:
     assert bottom <= drawn.height - 10
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40)
 @given(SEEDS)
 def test_ink_stands_out_from_every_color_of_the_ground(seed: int) -> None:
     ink = style(seed).ink
@@ -101,12 +101,12 @@ def test_a_real_reader_reads_almost_every_picture() -> None:
         }
     )
     answers = [(one.id, answer) for one in load_questions() for answer in (one.gold, *one.spurious)]
-    sample = random.Random(7).sample(answers, 40)
+    sample = random.Random(7).sample(answers, 20)
     read = 0
     for identity, answer in sample:
         pixels = np.asarray(typographic(answer, picture_seed(0, identity, answer)))[:, :, ::-1]
         read += mentions(" ".join(reader(pixels).txts or ()), answer)
-    assert read >= 38
+    assert read >= 19
 
 
 def test_noise_keeps_the_file_small() -> None:
