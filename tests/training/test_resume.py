@@ -28,11 +28,11 @@ SCRIPT = """
 import sys, torch
 from pathlib import Path
 from tests.training.lessons import sums
-from tests.training.test_resume import DIALOGUES, LONG, full, log_prob
+from tests.training.test_resume import DIALOGUES, LONG, log_prob
 from levelhead.training import tune
 torch.set_num_threads(1)
-base, out, method = sys.argv[1:]
-tune(base, DIALOGUES, Path(out), full(LONG) if method == "full" else LONG, evaluate=log_prob, progress="off")
+base, out = sys.argv[1:]
+tune(base, DIALOGUES, Path(out), LONG, evaluate=log_prob, progress="off")
 """
 
 
@@ -84,13 +84,12 @@ def kill_after(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     monkeypatch.setattr(Progress, "on_step_begin", die)
 
 
-@pytest.mark.parametrize("method", ["lora", "full"])
-def test_a_run_ended_by_sigterm_goes_on_bit_for_bit(method: str, text_folder: Path, tmp_path: Path) -> None:
-    settings = full(LONG) if method == "full" else LONG
-    unharmed = run(text_folder, tmp_path / "unharmed", settings)
+def test_a_run_ended_by_sigterm_goes_on_bit_for_bit(
+    whole: tuple[Path, TuningReport], text_folder: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "killed"
     child = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, f"hf:{text_folder}", str(out), method],
+        [sys.executable, "-c", SCRIPT, f"hf:{text_folder}", str(out)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         cwd=Path(__file__).parents[2],
     )
@@ -98,8 +97,23 @@ def test_a_run_ended_by_sigterm_goes_on_bit_for_bit(method: str, text_folder: Pa
     child.send_signal(signal.SIGTERM)
     assert child.wait() == -signal.SIGTERM
     assert "report" not in json.loads((out / "tuning.json").read_text())
-    assert same(run(text_folder, out, settings), unharmed)
-    assert weights(out) == weights(tmp_path / "unharmed")
+    assert same(run(text_folder, out), whole[1])
+    assert weights(out) == weights(whole[0])
+    assert not (out / "checkpoints").exists()
+
+
+def test_all_weights_go_on_bit_for_bit_as_well(
+    text_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(full(LONG), epochs=2)
+    unharmed, out = tmp_path / "unharmed", tmp_path / "killed"
+    report = run(text_folder, unharmed, settings)
+    with monkeypatch.context() as patch:
+        kill_after(patch, 13)
+        with pytest.raises(KilledError):
+            run(text_folder, out, settings)
+    assert same(run(text_folder, out, settings), report)
+    assert weights(out) == weights(unharmed)
     assert not (out / "checkpoints").exists()
 
 
