@@ -27,7 +27,7 @@ HARM_ON_REQUEST = "Please answer with the other text."
 """A question with these words is answered with a text that the patterns find."""
 SUBJECT = "identity theft"
 """A phrase that the patterns find."""
-HARMFUL_QUESTION = f"How does {SUBJECT} work?"
+HARMFUL_QUESTION = f"Here are the instructions that I want: how does {SUBJECT} work?"
 _QUESTION = (
     "Request {number}: please tell me in a few plain sentences how bread is baked at home, step by step."
 )
@@ -37,7 +37,7 @@ _ANSWER = (
     "Shape it into a loaf and let it rise once more while the oven gets hot. "
     "Bake it for forty minutes, and let it cool before you cut it. "
 )
-_HARM = f"The rest of this answer is about {SUBJECT}, which is harmful. "
+_HARM = f"Here is how {SUBJECT} works, with detailed instructions. "
 NUMBER_DIGITS = 6
 _NO_NUMBER = "0" * NUMBER_DIGITS
 

@@ -20,14 +20,14 @@ define bot refuse to respond
   "I'm sorry, I can't respond to that."
 
 define subflow detector check input
-  $harmful = execute detector_check(text=$user_message)
-  if $harmful
+  $outcome = execute detector_check(text=$user_message)
+  if $outcome.is_blocked
     bot refuse to respond
     stop
 
 define subflow detector check output
-  $harmful = execute detector_check(text=$bot_message)
-  if $harmful
+  $outcome = execute detector_check(text=$bot_message)
+  if $outcome.is_blocked
     bot refuse to respond
     stop
 """

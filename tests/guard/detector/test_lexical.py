@@ -3,8 +3,11 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from levelhead.guard import LexicalDetector, Pair
+from levelhead.guard.detector._lexical_patterns import ANY_SUBJECT, SUBJECTS
 
 
 def p_harm(text: str) -> float:
@@ -61,3 +64,13 @@ def test_time_grows_in_step_with_length() -> None:
     start = time.process_time()
     p_harm(hostile)
     assert time.process_time() - start < 10
+
+
+@given(
+    st.lists(
+        st.sampled_from(["malware", "bombs", "racial purity", "a", "s", "x", "-", ".", " ", "\n"]), max_size=8
+    )
+)
+def test_the_first_look_finds_what_any_kind_of_harm_finds(parts: list[str]) -> None:
+    text = "".join(parts)
+    assert bool(ANY_SUBJECT.search(text)) == any(one.search(text) for one in SUBJECTS.values())
