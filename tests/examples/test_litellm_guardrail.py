@@ -19,7 +19,7 @@ def guardrail() -> Any:
 
 
 def asked(content: Any) -> dict[str, Any]:
-    return {"model": "m", "messages": [{"role": "user", "content": content}]}
+    return {"model": "openai/m", "messages": [{"role": "user", "content": content}]}
 
 
 def answered(text: str, **settings: Any) -> Any:
