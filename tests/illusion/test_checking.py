@@ -103,11 +103,11 @@ def test_a_picture_that_cannot_be_read_is_listed_and_tried_again(data: Path, tmp
 
 
 def test_a_score_changes_no_answer_so_a_run_of_the_set_goes_on(data: Path, tmp_path: Path) -> None:
-    from levelhead.illusion._run import _hash_of
+    from levelhead.illusion import hash_of_set
 
-    before = _hash_of(read_set(data))
+    before = hash_of_set(read_set(data))
     check_set(data, Eye(), cache=tmp_path)
-    assert _hash_of(read_set(data)) == before
+    assert hash_of_set(read_set(data)) == before
 
 
 def test_a_score_outside_its_range_is_a_wrong_line(data: Path) -> None:
