@@ -17,7 +17,7 @@ TRAINED_ON = (
     "halueval",
 )
 """All of them allow weights that are passed on."""
-AT_MOST = {"gptfuzz": 2000, "diasafety": 600, "halueval": 2000}
+AT_MOST = {"gptfuzz": 2500, "diasafety": 300, "halueval": 1500}
 """GPTFuzz has thousands of answers to 80 questions, and DiaSafety thousands of rude or careless short
 replies, another harm than that of most tests. More of them would drown the rest."""
 TEACHER_AT_MOST = {
@@ -29,7 +29,7 @@ TEACHER_AT_MOST = {
 }
 """A linear probe has a thousand numbers to learn; more rows cost hours of reading and teach it little."""
 UNLABELLED = "hh_rlhf_harmless"
-"""Says which of two answers is worse, not which are harmful; a teacher says it."""
+"""Says which of two answers is worse, not which are harmful."""
 TESTED_ON = (
     "gptfuzz-evaluate",
     "beavertails",

@@ -1,7 +1,7 @@
 """The commands that make the shipped detector, in their order: train, calibrate, check, test.
 
-With `--teacher probe` a linear probe is trained first and judges the rows that have no labels; the detector
-learns what it said of them.
+Of the rows that have preferences in place of labels, the detector learns which answer was preferred; with
+`--teacher probe` a linear probe is trained first and judges them, and the detector learns what it said.
 Each step can be interrupted; the same call goes on where it stopped. `--show` prints the commands and runs
 none.
 """
@@ -16,13 +16,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from harm_detector.preferences import by_preference
 from harm_detector.sets import AT_MOST, TEACHER_AT_MOST, TESTED_ON, TRAINED_ON, UNLABELLED, arguments
 from harm_detector.teach import every_turn
 from levelhead.guard import Pair, read_named_pairs, write_pairs
 
 SETTINGS = {
     "--window": "128",
-    "--epochs": "1",
+    "--epochs": "2",
     "--max-held-out": "1200",
     "--drop-question": "0.5",
     "--swap-question": "0.1",
@@ -83,8 +84,16 @@ def write_rows_to_teach(places: Places) -> None:
     )
 
 
+def write_preferred_rows(places: Places) -> None:
+    """Write the rows without labels with targets from what was preferred."""
+    write_pairs(
+        places.rows("preferred"),
+        by_preference(read_named_pairs(f"{UNLABELLED}:{places.data / UNLABELLED}")),
+    )
+
+
 def train_command(places: Places, taught: Sequence[Path], seed: int, threads: int) -> list[str]:
-    """Train on the sets by their labels and on rows with a teacher's targets, apart from the tests."""
+    """Train on the sets by their labels and on other rows by their targets, apart from the tests."""
     return [
         *("levelhead", "guard", "train-detector", "--out", str(places.detector)),
         *_sets(places, AT_MOST),
@@ -144,8 +153,10 @@ def halves(pairs: Sequence[Pair], seed: int) -> tuple[list[Pair], list[Pair]]:
 
 
 def part_held_out(places: Places, seed: int) -> None:
-    """Write the files that calibrating and checking read."""
-    calibrate, check = halves(read_named_pairs(str(places.rows("held_out"))), seed)
+    """Write the files that calibrating and checking read: rows with labels, no targets in their place."""
+    held_out = read_named_pairs(str(places.rows("held_out")))
+    labelled = [pair for pair in held_out if pair.metadata["source"] != UNLABELLED]
+    calibrate, check = halves(labelled, seed)
     write_pairs(places.rows("calibrate"), calibrate)
     write_pairs(places.rows("check"), check)
     for source in BENIGN:
@@ -170,6 +181,8 @@ def main() -> None:
     if options.teacher:
         before = [teacher_command(places, seed, threads), teach_command(places, threads)]
         taught.append(places.rows("taught"))
+    elif not taught:
+        taught.append(places.rows("preferred"))
     train = train_command(places, taught, seed, threads)
     after = [calibrate_command(places), check_command(places), measure_command(places)]
     if options.show:
@@ -178,6 +191,8 @@ def main() -> None:
     places.work.mkdir(parents=True, exist_ok=True)
     if options.teacher:
         write_rows_to_teach(places)
+    elif not options.taught:
+        write_preferred_rows(places)
     for command in [*before, train]:
         subprocess.run(command, check=True)  # noqa: S603  # one of ours
     part_held_out(places, seed)

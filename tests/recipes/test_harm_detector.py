@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from harm_detector import train
-from harm_detector.sets import AT_MOST, TEACHER_AT_MOST, TESTED_ON, TRAINED_ON
+from harm_detector.preferences import BETTER, DECLINED, WORSE, by_preference
+from harm_detector.sets import AT_MOST, TEACHER_AT_MOST, TESTED_ON, TRAINED_ON, UNLABELLED
 from harm_detector.teach import every_turn, read_scores, taught
 from harm_detector.train import (
     Places,
@@ -84,10 +85,10 @@ def test_the_halves_share_no_goal_and_lose_no_row() -> None:
 
 def test_benign_sources_are_checked_each_by_itself(tmp_path: Path) -> None:
     places = Places(tmp_path, tmp_path)
-    sources = ("halueval", "look-alikes", "gptfuzz")
+    sources = ("halueval", "look-alikes", "gptfuzz", UNLABELLED)
     pairs = [
-        Pair(f"{n}", "a", label=False, metadata={"goal": f"g{n}", "source": sources[n % 3]})
-        for n in range(60)
+        Pair(f"{n}", "a", label=False, metadata={"goal": f"g{n}", "source": sources[n % 4]})
+        for n in range(80)
     ]
     write_pairs(places.rows("held_out"), pairs)
     part_held_out(places, seed=0)
@@ -95,6 +96,7 @@ def test_benign_sources_are_checked_each_by_itself(tmp_path: Path) -> None:
     for source in ("halueval", "look-alikes"):
         own = read_named_pairs(str(places.rows(f"check-{source}")))
         assert own == [pair for pair in check if pair.metadata["source"] == source] != []
+    assert UNLABELLED not in {pair.metadata["source"] for pair in check}
 
 
 def test_rows_that_a_teacher_could_not_judge_are_not_taught(tmp_path: Path) -> None:
@@ -134,3 +136,17 @@ def test_the_rows_to_teach_are_those_without_labels(tmp_path: Path, monkeypatch:
     monkeypatch.undo()
     found = read_named_pairs(str(tmp_path / "to_teach.jsonl"))
     assert [pair.id for pair in found] == ["hh_rlhf_harmless:sets/hh_rlhf_harmless"]
+
+
+def test_a_worse_answer_that_declines_has_no_target_and_others_have_the_one_of_their_kind() -> None:
+    declining = "I'm sorry, but I can't help with that."
+    pairs = [
+        Pair(f"{better}/{answer}", answer, metadata={"preferred": better})
+        for better in (True, False)
+        for answer in ("Gladly.", declining)
+    ]
+    assert {pair.id: pair.metadata["target"] for pair in by_preference(pairs)} == {
+        "True/Gladly.": BETTER,
+        f"True/{declining}": DECLINED,
+        "False/Gladly.": WORSE,
+    }
