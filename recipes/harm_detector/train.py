@@ -23,7 +23,7 @@ from levelhead.guard import Pair, read_named_pairs, write_pairs
 
 SETTINGS = {
     "--window": "128",
-    "--epochs": "2",
+    "--epochs": "1",
     "--max-held-out": "1200",
     "--drop-question": "0.5",
     "--swap-question": "0.1",
