@@ -142,8 +142,9 @@ def test_attacks_of_the_user_are_judged_and_without_them_there_is_no_attack_succ
     ]
     file.write_text("".join(json.dumps(row) + "\n" for row in attacks))
     model = scripted_model(declines=0.5)
-    with_attacks = measured(tmp_path / "a", model, suites=("harm",), harm_data=(str(file),))["harm"]
-    without = measured(tmp_path / "b", model, suites=("harm",))["harm"]
+    changed = {"suites": ("harm",), "size": SIZES["quick"]}
+    with_attacks = measured(tmp_path / "a", model, harm_data=(str(file),), **changed)["harm"]
+    without = measured(tmp_path / "b", model, **changed)["harm"]
     assert with_attacks["attack_success"]["n"] == 12
     assert 0 < with_attacks["attack_success_words"]["value"] < 1
     assert without["attack_success"] == {"value": None, "low": None, "high": None, "n": 0}
