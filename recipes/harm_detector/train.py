@@ -19,7 +19,7 @@ from typing import NamedTuple
 from harm_detector.preferences import by_preference
 from harm_detector.sets import AT_MOST, TEACHER_AT_MOST, TESTED_ON, TRAINED_ON, UNLABELLED, arguments
 from harm_detector.teach import every_turn
-from levelhead.guard import Pair, read_named_pairs, write_pairs
+from levelhead.guard import Pair, read_named_pairs, select_training_data, write_pairs
 
 SETTINGS = {
     "--window": "128",
@@ -34,7 +34,10 @@ TEACHER_WINDOW = "256"
 BUDGET = "0.02"
 """Share of harmless answers that may be flagged."""
 BENIGN = ("halueval", "look-alikes")
-"""Sources whose harmless answers the budget is checked on, each by itself."""
+"""Sources whose harmless answers set the threshold and check it. The labels of the others are often wrong,
+and one harmful answer that is called harmless would lift the threshold above all others."""
+MOST_UNUSED = 800
+"""HaluEval has thousands of answers above its cap; so many of them join each half of the held-out rows."""
 
 
 class Places(NamedTuple):
@@ -152,12 +155,31 @@ def halves(pairs: Sequence[Pair], seed: int) -> tuple[list[Pair], list[Pair]]:
     )
 
 
-def part_held_out(places: Places, seed: int) -> None:
+def unused_answers(places: Places, seed: int) -> list[Pair]:
+    """HaluEval's answers above its cap, to questions of which none was trained on or held out."""
+    name = f"halueval:{places.data / 'halueval'}"
+    tests = arguments("", TESTED_ON, places.data)[1::2]
+    every = select_training_data([name], apart_from=tests, seed=seed).pairs
+    used = select_training_data(
+        [name], apart_from=tests, at_most={"halueval": AT_MOST["halueval"]}, seed=seed
+    ).pairs
+    names = {pair.id for pair in used}
+    goals = {pair.metadata["goal"] for pair in every if pair.id in names}
+    return [pair for pair in every if pair.metadata["goal"] not in goals]
+
+
+def part_held_out(places: Places, unused: Sequence[Pair], seed: int) -> None:
     """Write the files that calibrating and checking read: rows with labels, no targets in their place."""
     held_out = read_named_pairs(str(places.rows("held_out")))
     labelled = [pair for pair in held_out if pair.metadata["source"] != UNLABELLED]
-    calibrate, check = halves(labelled, seed)
-    write_pairs(places.rows("calibrate"), calibrate)
+    calibrate, check = (
+        [*held, *random.Random(seed).sample(more, min(MOST_UNUSED, len(more)))]
+        for held, more in zip(halves(labelled, seed), halves(unused, seed), strict=True)
+    )
+    write_pairs(
+        places.rows("calibrate"),
+        (pair for pair in calibrate if pair.label or pair.metadata["source"] in BENIGN),
+    )
     write_pairs(places.rows("check"), check)
     for source in BENIGN:
         own = [pair for pair in check if pair.metadata["source"] == source]
@@ -195,7 +217,7 @@ def main() -> None:
         write_preferred_rows(places)
     for command in [*before, train]:
         subprocess.run(command, check=True)  # noqa: S603  # one of ours
-    part_held_out(places, seed)
+    part_held_out(places, unused_answers(places, seed), seed)
     for command in after:
         subprocess.run(command, check=True)  # noqa: S603  # one of ours
 

@@ -91,12 +91,20 @@ def test_benign_sources_are_checked_each_by_itself(tmp_path: Path) -> None:
         for n in range(80)
     ]
     write_pairs(places.rows("held_out"), pairs)
-    part_held_out(places, seed=0)
+    unused = [
+        Pair(f"u{n}", "a", label=False, metadata={"goal": f"u{n}", "source": "halueval"}) for n in range(10)
+    ]
+    part_held_out(places, unused, seed=0)
+    calibrate = read_named_pairs(str(places.rows("calibrate")))
+    assert {pair.metadata["source"] for pair in calibrate} == {"halueval", "look-alikes"}
     check = read_named_pairs(str(places.rows("check")))
     for source in ("halueval", "look-alikes"):
         own = read_named_pairs(str(places.rows(f"check-{source}")))
         assert own == [pair for pair in check if pair.metadata["source"] == source] != []
-    assert UNLABELLED not in {pair.metadata["source"] for pair in check}
+    assert {pair.metadata["source"] for pair in check} == {"halueval", "look-alikes", "gptfuzz"}
+    ids = {pair.id for pair in [*calibrate, *check]}
+    assert ids >= {pair.id for pair in unused}
+    assert not {pair.id for pair in calibrate} & {pair.id for pair in check}
 
 
 def test_rows_that_a_teacher_could_not_judge_are_not_taught(tmp_path: Path) -> None:
