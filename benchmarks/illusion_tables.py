@@ -18,6 +18,7 @@ CONDITIONS = {
     "acc_spurious": "wrong answer pictured",
 }
 EFFECTS = {"flip_rate": "flip rate", "adoption_rate": "adoption rate", "acc_drop": "AccDrop"}
+TEXTS = {"%", "variant", "kind", "category"}
 Summary = Mapping[str, Any]
 
 
@@ -35,7 +36,8 @@ def percent(share: Mapping[str, float] | None, *, interval: bool = False) -> str
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """Lines of a Markdown table."""
-    for row in (head, ["---", *["---:"] * (len(head) - 1)], *rows):
+    rule = ["---" if name in TEXTS else "---:" for name in head]
+    for row in (head, rule, *rows):
         yield f"| {' | '.join(row)} |"
 
 
