@@ -59,12 +59,11 @@ async def _filtered(guard: Any, text: str) -> bool:
 
 
 def llm_guard() -> tuple[str, Judge]:
-    """Its substrings for outputs: the one list of harm that it ships without a model."""
+    """Its substrings: the one list of harm that it ships without a model."""
+    from llm_guard.input_scanners.ban_substrings import PROMPT_STOP_SUBSTRINGS
     from llm_guard.output_scanners import BanSubstrings
-    from llm_guard.output_scanners.ban_substrings import default_file_path
 
-    with open(default_file_path, encoding="utf-8") as file:  # noqa: PTH123
-        scanner = BanSubstrings(json.load(file))
+    scanner = BanSubstrings(PROMPT_STOP_SUBSTRINGS)
     return version("llm-guard"), lambda text: not scanner.scan("", text)[1]
 
 

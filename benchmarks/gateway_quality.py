@@ -34,7 +34,7 @@ from levelhead.metrics import proportion
 
 PEERS = {
     "litellm": "LiteLLM: all categories of harm of its content filter",
-    "llm-guard": "llm-guard: BanSubstrings with its list for outputs",
+    "llm-guard": "llm-guard: BanSubstrings with the list that comes with it",
     "nemo": "NeMo Guardrails: injection detection, its rail with rules of its own",
 }
 JUDGES = Path(__file__).with_name("_peer_judges.py")

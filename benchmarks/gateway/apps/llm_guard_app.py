@@ -36,9 +36,9 @@ class DetectorScanner:
         """The text, whether it is valid, and how risky it is."""
         from levelhead.guard import Pair
 
-        text = prompt if output is None else output
-        judgement = self._detector.judge([Pair("text", text)])[0]
-        return text, self._detector.flags(judgement) is False, judgement.p_harm or 0.0
+        pair = Pair("text", prompt) if output is None else Pair("text", output, question=prompt)
+        judgement = self._detector.judge([pair])[0]
+        return pair.answer, self._detector.flags(judgement) is False, judgement.p_harm or 0.0
 
 
 def _scanners() -> tuple[list[Any], list[Any]]:
