@@ -23,7 +23,7 @@ def main() -> int:
     running = actions.add_parser("run", help="measure")
     running.add_argument("--detector", help="folder of an encoder for T2; without it T2 is left out")
     running.add_argument("--tiers", nargs="+", choices=Plan.tiers, default=Plan.tiers)
-    running.add_argument("--minutes", type=float, default=8.5, help="about so long, all in all")
+    running.add_argument("--minutes", type=float, default=7.5, help="about so long, all in all")
     running.add_argument("--starts", type=int, default=2, help="cold starts of each server at each tier")
     running.add_argument("--max-load", type=float, default=1.0, help="load average past which it refuses")
     running.add_argument("--seed", type=int, default=0)

@@ -15,9 +15,9 @@ from tests.report.runs import write_run
 OpenPage = Callable[..., Any]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Any]:
-    """A headless Chromium, or a skip that says why there is none."""
+    """A headless Chromium, or a skip that says why. It is closed before other tests need a loop."""
     with headless_chromium() as browser:
         yield browser
 
