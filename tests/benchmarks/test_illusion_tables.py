@@ -8,6 +8,8 @@ from pathlib import Path
 import illusion_tables
 
 ROOT = Path(illusion_tables.__file__).parents[1]
+
+
 def test_the_docs_hold_every_table_of_the_results_as_it_is() -> None:
     summaries = {
         path.stem.removeprefix("illusion_set_"): json.loads(path.read_text(encoding="utf-8"))["summary"]
