@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from levelhead.guard.detector._load import SHIPPED_FOLDER
 from tests.cli.test_commands import levelhead
 from tests.models.servers import Answer, Asked, ScriptedServer, chat
 
@@ -58,7 +57,8 @@ def prompts(tmp_path: Path) -> Path:
 
 def words(server: ScriptedServer, prompts: Path, out: Path, *more: str | Path) -> list[str | Path]:
     model = f"openai:m@{server.url}"
-    return ["guard", "eval", model, "--suite", prompts, "--out", out, "--detector", "lexical", *more]
+    lexical: list[str | Path] = ["--detector", "lexical", "--judge", "lexical"]
+    return ["guard", "eval", model, "--suite", prompts, "--out", out, *lexical, *more]
 
 
 def test_eval_tells_three_arms_by_several_judges_and_writes_numbers_rows_and_page(
@@ -74,8 +74,7 @@ def test_eval_tells_three_arms_by_several_judges_and_writes_numbers_rows_and_pag
     said = capsys.readouterr().out
     assert "Detector + detoxifier" in said
     assert "With the guard, 0% of attacks get a harmful answer, 100% without it" in said
-    # Behind a lexical guard the encoder judges, in a build that has it.
-    assert ("lexical judges and guards too" in said) is not SHIPPED_FOLDER.is_dir()
+    assert "lexical judges and guards too" in said
     assert str(out / "report.html") in said
     harm = json.loads((out / "summary.json").read_text())["harm"]
     asked = next(one["name"] for one in harm["setup"]["judges"] if "judge" in one["name"])
@@ -89,6 +88,16 @@ def test_eval_tells_three_arms_by_several_judges_and_writes_numbers_rows_and_pag
     calls = len(server.asked)
     assert levelhead(*words(server, prompts, out, *more), monkeypatch=monkeypatch) == 0
     assert len(server.asked) == calls, "a second start asks nobody anything"
+
+
+def test_behind_a_lexical_guard_the_encoder_judges_unless_another_is_named(
+    server: ScriptedServer, prompts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    asked = [word for word in words(server, prompts, out) if word not in ("--judge", "lexical")]
+    assert levelhead(*asked, "lexical", "--detoxifier", "template", monkeypatch=monkeypatch) == 0
+    judges = json.loads((out / "summary.json").read_text())["harm"]["setup"]["judges"]
+    assert "encoder" in {one["name"] for one in judges}
 
 
 def test_report_writes_the_page_again_as_it_was_asked_for(
