@@ -51,7 +51,7 @@ class AuditFile:
                 self._connection.execute(f"PRAGMA {setting}")
             self.tip = read_tip(self._connection)
             self._identity = _identity(path)
-        except BaseException:
+        except BaseException:  # also an interrupt: nobody else can close it, and it is raised on
             self._connection.close()
             raise
 
@@ -65,7 +65,7 @@ class AuditFile:
                 for statement in SCHEMA.split(";\n"):
                     file._connection.execute(statement)
                 file._connection.execute("INSERT INTO tip VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", values)
-        except BaseException:
+        except BaseException:  # as above
             file.close()
             raise
         file.tip = tip
@@ -143,7 +143,7 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]
     try:
         yield connection
         connection.execute("COMMIT")
-    except BaseException:
+    except BaseException:  # also an interrupt: half a transaction must not stay, and it is raised on
         if connection.in_transaction:  # a full disk may have ended it already
             connection.execute("ROLLBACK")
         raise
