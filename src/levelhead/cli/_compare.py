@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from levelhead.cli import _options as options
+from levelhead.cli._app import new_app
 
 if TYPE_CHECKING:
     from levelhead.comparing import Comparison
@@ -49,6 +50,10 @@ _FEW_RUNS = 4
 """Up to so many runs, every pair is told at the terminal; of more, those with the first."""
 
 
+app = new_app()
+
+
+@app.command("compare")
 def compare(
     runs: Annotated[
         list[Path],

@@ -20,10 +20,11 @@ from levelhead.cli import (
 )
 from levelhead.cli import _guard_options as guard_options
 from levelhead.cli import _options as options
+from levelhead.cli._app import new_app
 from levelhead.cli._guard_failures import complain_of_failures
 from levelhead.cli._honesty_data import interruptible
 
-app = typer.Typer(
+app = new_app(
     help="Find and rewrite harmful answers, behind any model and without touching it (MLLM-Protector).",
     no_args_is_help=True,
 )

@@ -11,13 +11,14 @@ import typer
 from levelhead.cli import _honesty_options as honesty_options
 from levelhead.cli import _honesty_scoring, _honesty_tuning
 from levelhead.cli import _options as options
+from levelhead.cli._app import new_app
 from levelhead.cli._honesty_data import asking_of, interruptible, prompt_format, questions
 from levelhead.errors import FailedRowsError
 
 if TYPE_CHECKING:
     from levelhead.honesty import AnswerRow, ProbeRow
 
-app = typer.Typer(
+app = new_app(
     help="Find what a model does not know, teach it to say so, and measure its confidence (R-Tuning).",
     no_args_is_help=True,
 )

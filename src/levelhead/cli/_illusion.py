@@ -10,13 +10,14 @@ import typer
 
 from levelhead.cli import _illusion_bench, _illusion_export, _illusion_pictures, _illusion_writing
 from levelhead.cli import _options as options
+from levelhead.cli._app import new_app
 from levelhead.errors import FailedRowsError, InterruptedRunError
 
 if TYPE_CHECKING:
     from levelhead.illusion import Mode
     from levelhead.models import Model
 
-app = typer.Typer(
+app = new_app(
     help="How often a related but wrong picture makes a model name what it sees (CorrelationQA).",
     no_args_is_help=True,
 )

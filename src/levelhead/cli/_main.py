@@ -3,29 +3,51 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from levelhead._version import __version__
-from levelhead.cli import _compare, _guard, _honesty, _illusion, _measure, _models, _report
+from levelhead.cli._app import new_app
 from levelhead.errors import BrokenGateError, InterruptedRunError, LevelheadError, UsageError
 
-app = typer.Typer(
-    name="levelhead",
+_COMMANDS = {
+    "measure": "Measure a model: one page with a headline for each suite, and an exit status for gates.",
+    "compare": "Compare models or prompt variants on the same items.",
+    "report": "Write report.html of a finished run again.",
+    "illusion": "How often a related but wrong picture makes a model name what it sees (CorrelationQA).",
+    "honesty": "Find what a model does not know, teach it to say so, measure its confidence (R-Tuning).",
+    "guard": "Find and rewrite harmful answers, behind any model and before any user (MLLM-Protector).",
+    "models": "See which models can be asked, and check one.",
+}
+
+
+class _Program(TyperGroup):
+    """Imports a command when it is asked for: reading all of them is most of the start."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = {name: TyperGroup(name=name) for name in _COMMANDS}  # for the names alone
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in _COMMANDS:
+            return None
+        return get_command(import_module(f"levelhead.cli._{cmd_name}").app)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+app = new_app(
     help="Measure, tune and guard multimodal language models.",
+    name="levelhead",
+    cls=_Program,
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # drawing boxes around the help takes longer than all the rest of the start
 )
-app.command("measure")(_measure.measure)
-app.add_typer(_illusion.app, name="illusion")
-app.add_typer(_honesty.app, name="honesty")
-app.add_typer(_guard.app, name="guard")
-app.add_typer(_models.app, name="models")
-app.command("compare")(_compare.compare)
-app.command("report")(_report.report)
 
 
 def _show_version(wanted: bool) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from levelhead.cli import _guard_options as guard_options
 from levelhead.cli import _options as options
+from levelhead.cli._app import new_app
 from levelhead.cli._honesty_data import interruptible
 from levelhead.errors import BrokenGateError, FailedRowsError
 
@@ -28,6 +29,10 @@ class SizeName(StrEnum):
     FULL = "full"
 
 
+app = new_app()
+
+
+@app.command("measure")
 def measure(
     model: options.ModelName,
     out: options.Out,

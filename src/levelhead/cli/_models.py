@@ -8,8 +8,12 @@ from typing import Annotated
 import typer
 
 from levelhead.cli import _options as options
+from levelhead.cli._app import new_app
 
-app = typer.Typer(help="See which models can be asked, and check one.", no_args_is_help=True)
+app = new_app(
+    help="See which models can be asked, and check one.",
+    no_args_is_help=True,
+)
 
 _FORMS = (
     (

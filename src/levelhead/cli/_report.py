@@ -7,7 +7,12 @@ from typing import Annotated
 
 import typer
 
+from levelhead.cli._app import new_app
 
+app = new_app()
+
+
+@app.command("report")
 def report(
     folder: Annotated[Path, typer.Argument(help="The --out of an earlier run.", show_default=False)],
 ) -> None:
