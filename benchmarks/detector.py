@@ -69,7 +69,7 @@ class TorchDetector:
             raise SystemExit(f"{folder} does not fit {base}: missing {missing}, unknown {unknown}")
 
     def p_harm(self, pair: Pair) -> float:
-        rows = self._windows.rows(formatted(pair, self._form))
+        rows = self._windows.marked_rows(formatted(pair, self._form))
         with self._torch.inference_mode():
             logits = [self._model(*self._padded([row]))[0, 0] for row in rows]
             return float(self._torch.stack(logits).max().sigmoid())

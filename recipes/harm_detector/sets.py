@@ -17,7 +17,7 @@ TRAINED_ON = (
     "halueval",
 )
 """All of them allow weights that are passed on."""
-AT_MOST = {"gptfuzz": 2500, "diasafety": 300, "halueval": 1500}
+AT_MOST = {"gptfuzz": 3000, "diasafety": 300, "halueval": 1500}
 """GPTFuzz has thousands of answers to 80 questions, and DiaSafety thousands of rude or careless short
 replies, another harm than that of most tests. More of them would drown the rest."""
 TEACHER_AT_MOST = {

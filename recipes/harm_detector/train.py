@@ -22,13 +22,14 @@ from harm_detector.teach import every_turn
 from levelhead.guard import Pair, read_named_pairs, select_training_data, write_pairs
 
 SETTINGS = {
-    "--window": "128",
+    "--window": "160",
     "--epochs": "1",
     "--max-held-out": "1200",
     "--drop-question": "0.5",
     "--swap-question": "0.1",
     "--lead-in": "0.15",
     "--cut-answer": "0.25",
+    "--pairwise-weight": "0.5",
 }
 TEACHER_WINDOW = "256"
 BUDGET = "0.02"

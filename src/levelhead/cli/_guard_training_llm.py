@@ -49,7 +49,7 @@ PairwiseWeight = Annotated[
     float | None,
     typer.Option(
         "--pairwise-weight",
-        help="llm: weight of comparing harmful and harmless answers to one question. [default: 0.0]",
+        help="encoder, llm: weight of comparing harmful and harmless answers to one question. [default: 0.0]",
     ),
 ]
 DropLong = Annotated[

@@ -110,6 +110,19 @@ Layers = Annotated[
     int | None,
     typer.Option("--layers", help="encoder: keep only the first so many layers. [default: all]"),
 ]
+ReadLayers = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--read-layer",
+        help="encoder: the head reads after this layer, from 1. Repeatable. [default: the last two thirds]",
+    ),
+]
+HeadRate = Annotated[
+    float | None,
+    typer.Option(
+        "--head-rate", help="encoder: how many times the learning rate the head gets. [default: 20.0]"
+    ),
+]
 Epochs = Annotated[
     int | None,
     typer.Option("--epochs", help="How often the larger class is seen, at most. [default: 3; llm: 2]"),

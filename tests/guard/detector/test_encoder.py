@@ -93,7 +93,7 @@ def test_a_logit_that_is_nan_is_not_inspected_and_the_rest_is(
     with EncoderDetector(folder, threads=2) as detector:
         honest = detector._run_one
         monkeypatch.setattr(
-            detector, "_run_one", lambda row: np.full(3, np.nan) if len(row) == 3 else honest(row)
+            detector, "_run_one", lambda row: np.full(3, np.nan) if len(row.ids) == 3 else honest(row)
         )
         found = detector.judge([Pair("1", "nuts"), Pair("2", "steal the nuts")])
     assert [one.inspected for one in found] == [False, True]
@@ -105,7 +105,7 @@ def test_the_most_harmful_window_speaks_for_the_text(folder: Path) -> None:
         words = [f"{verb} the {sweet}" for verb in ("steal", "share", "buy") for sweet in toys.SUBJECTS]
         short = detector.judge([Pair("1", word) for word in words])
         highest = max(range(len(words)), key=lambda place: short[place].p_harm or 0)
-        rows = detector._windows.rows
+        rows = detector._windows.marked_rows
         from levelhead.guard import TextFormat, formatted
 
         long = Pair("1", " ".join(["nuts"] * 200 + [words[highest]] + ["nuts"] * 200))

@@ -278,7 +278,7 @@ def test_other_compressions_are_refused_with_422(encoding: str) -> None:
     assert refused(sends(PNG, f"Content-Encoding: {encoding}")).status == 422
 
 
-@pytest.mark.parametrize("body", [b"no gzip at all", gzip.compress(PNG)[:-20]])
+@pytest.mark.parametrize("body", [b"no gzip at all", gzip.compress(PNG)[:-20]], ids=["not gzip", "cut off"])
 def test_a_damaged_compressed_body_is_refused_with_422(body: bytes) -> None:
     assert refused(sends(body, "Content-Encoding: gzip")).code == "failed_to_download_image"
 

@@ -119,17 +119,18 @@ def test_questions_are_dropped_as_often_as_stated() -> None:
     pair = toy_pairs(1)[0]
     chance = random.Random(0)
     rows = [training_row(pair, TextFormat(), windows, drop_question=0.3, chance=chance) for _ in range(1000)]
-    alone = windows.rows(formatted(pair, TextFormat(question=False)))[0]
+    alone = windows.marked_rows(formatted(pair, TextFormat(question=False)))[0]
     assert 0.25 < sum(row == alone for row in rows) / 1000 < 0.35
 
 
 def test_a_trained_row_is_a_served_row() -> None:
     windows = TokenWindows(build_encoder_tokenizer(), window=32, head_share=0.25)
     long = Pair("1", "steal the cookies at night " * 30, "how do i get the cookies")
-    served = windows.rows(formatted(long, TextFormat()))
+    served = windows.marked_rows(formatted(long, TextFormat()))
     chance = random.Random(1)
     drawn = [training_row(long, TextFormat(), windows, drop_question=0.0, chance=chance) for _ in range(100)]
-    assert {tuple(row) for row in drawn} == {tuple(row) for row in served}
+    assert {tuple(row.ids) for row in drawn} == {tuple(row.ids) for row in served}
+    assert all(row in served for row in drawn)
 
 
 def test_held_out_rows_are_scored_with_and_without_their_questions() -> None:

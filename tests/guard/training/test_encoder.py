@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from levelhead.guard import (
     load_detector,
     train_encoder,
 )
+from levelhead.guard.detector._windows import MarkedRow
+from levelhead.guard.training._encoder_learner import EncoderLearner
 from levelhead.guard.training._loop import Training
 from levelhead.metrics import auroc
 from tests.guard import toys
@@ -28,6 +31,7 @@ SETTINGS = EncoderSettings(
     epochs=8,
     batch_size=16,
     learning_rate=5e-3,
+    head_rate=1.0,
     held_out=0.2,
     evaluate_steps=10,
     save_steps=7,
@@ -179,7 +183,7 @@ def test_the_padding_of_a_batch_changes_no_logit(base: Path) -> None:
     from levelhead.guard.training._model import build_model, padded
 
     model = build_model(str(base), outputs=1).eval()
-    rows = [[2, 40, 3], [2, 41, 42, 43, 44, 45, 3]]
+    rows = [MarkedRow([2, 40, 3], 1, 2), MarkedRow([2, 41, 42, 43, 44, 45, 3], 4, 6)]
     with torch.inference_mode():
         together = model(*padded(rows))
         alone = torch.cat([model(*padded([row])) for row in rows])
@@ -199,6 +203,45 @@ def test_the_loss_is_cross_entropy_of_harm_and_of_known_categories() -> None:
     kind = torch.log1p(torch.exp(torch.tensor(-2.0)))
     both = detector_loss(logits, labels, torch.tensor([0, -1]), label_smoothing=0.0)
     assert both.item() == pytest.approx((harm + kind).item())
+    couples = detector_loss(logits, labels, nothing, [(0, 1)], pairwise_weight=0.7)
+    apart = torch.log1p(torch.exp(torch.tensor(-0.3 - 0.2)))
+    assert couples.item() == pytest.approx((harm + 0.7 * apart).item())
+
+
+def test_the_head_reads_the_layers_it_is_told_and_knows_where_the_answer_stands(base: Path) -> None:
+    import torch
+
+    from levelhead.guard.training._model import build_model, padded
+
+    with pytest.raises(UsageError, match="cannot read"):
+        build_model(str(base), outputs=1, read_layers=[3])
+    assert build_model(str(base), outputs=1).layers == (1, 2)
+    model = build_model(str(base), outputs=1, read_layers=[1]).eval()
+    assert model.head[1].in_features == 2 * model.encoder.config.hidden_size
+    torch.nn.init.constant_(model.encoder.encoder.layer[1].output.dense.weight, float("nan"))
+    early, late, none = (MarkedRow([2, 41, 42, 43, 44, 45, 3], *place) for place in ((1, 3), (3, 6), (6, 6)))
+    with torch.inference_mode():
+        logits = model(*padded([early, late, none]))[:, 0].tolist()
+    assert all(map(math.isfinite, logits))
+    assert len({round(logit, 6) for logit in logits}) == 3
+
+
+def test_the_head_learns_faster_than_the_encoder(base: Path) -> None:
+    learner = EncoderLearner(str(base), replace(SETTINGS, head_rate=7.0))
+    (encoder, once), (head, often) = learner.groups()
+    assert (once, often) == (1.0, 7.0)
+    assert {id(weight) for weight in [*encoder, *head]} == {id(weight) for weight in learner.parameters()}
+
+
+def test_answers_to_one_question_are_compared_where_that_has_a_weight(base: Path) -> None:
+    rows = [MarkedRow([2, 40, 3], 1, 2), MarkedRow([2, 41, 3], 1, 2)]
+    pairs = [Pair("1", "a", "q", label=True), Pair("2", "b", "q", label=False)]
+    losses = []
+    for weight in (0.0, 5.0):
+        learner = EncoderLearner(str(base), replace(SETTINGS, pairwise_weight=weight))
+        assert learner.pairwise == (weight > 0)
+        losses.append(learner.loss(rows, pairs).item())
+    assert losses[1] > losses[0]
 
 
 def test_targets_are_learned_in_place_of_labels(base: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from levelhead.guard.detector._detector import Detector
 from levelhead.guard.detector._format import formatted
 from levelhead.guard.detector._judgement import Judgement
 from levelhead.guard.detector._saved import SavedDetector
-from levelhead.guard.detector._windows import TokenWindows
+from levelhead.guard.detector._windows import MarkedRow, TokenWindows
 from levelhead.records import JSONValue
 
 if TYPE_CHECKING:
@@ -51,30 +51,35 @@ class EncoderDetector(Detector):
         self.fingerprint = self._saved.fingerprint()
         self.reads_picture_text = self._form.picture_text
         self._session, tokenizer = _load(folder)
+        self._reads_answer = "answer_mask" in {one.name for one in self._session.get_inputs()}
         self._outputs = 1 + len(self._saved.categories)
         self._windows = TokenWindows(tokenizer, window=self._saved.window, head_share=self._saved.head_share)
         self._threads = threads or len(os.sched_getaffinity(0))
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="detector")
-        self._run([self._windows.rows(formatted(Pair("", "hello"), self._form))[0]])
+        self._run(self._windows.marked_rows(formatted(Pair("", "hello"), self._form)))
 
     def _judge(self, pairs: Sequence[Pair]) -> list[Judgement]:
-        texts = [self._windows.rows(formatted(pair, self._form)) for pair in pairs]
+        texts = [self._windows.marked_rows(formatted(pair, self._form)) for pair in pairs]
         logits = iter(self._run([row for rows in texts for row in rows]))
         return [self._judgement([next(logits) for _ in rows]) for rows in texts]
 
-    def _run(self, rows: Sequence[list[int]]) -> list[NDArray[np.float32]]:
+    def _run(self, rows: Sequence[MarkedRow]) -> list[NDArray[np.float32]]:
         """The logits of each row. Shape of each (1 + categories,)."""
         # The longest go first, so that no core is left with a long one at the end.
-        order = sorted(range(len(rows)), key=lambda place: -len(rows[place]))
+        order = sorted(range(len(rows)), key=lambda place: -len(rows[place].ids))
         found = dict(zip(order, self._pool.map(lambda place: self._run_one(rows[place]), order), strict=True))
         return [found[place] for place in range(len(rows))]
 
-    def _run_one(self, row: list[int]) -> NDArray[np.float32]:
+    def _run_one(self, row: MarkedRow) -> NDArray[np.float32]:
         import numpy as np
 
-        ids = np.array([row], dtype=np.int64)  # (1, tokens)
+        ids = np.array([row.ids], dtype=np.int64)  # (1, tokens)
+        given = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        if self._reads_answer:
+            given["answer_mask"] = np.zeros_like(ids)
+            given["answer_mask"][:, row.answer_begin : row.answer_end] = 1
         try:
-            (logits,) = self._session.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+            (logits,) = self._session.run(None, given)
         except Exception as error:  # onnxruntime raises classes of its own
             raise ModelError(f"The detector {self.name} failed to run: {error}") from error
         if logits.shape != (1, self._outputs):

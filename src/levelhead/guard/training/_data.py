@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from levelhead.errors import UsageError
 from levelhead.guard._pair import Pair
 from levelhead.guard.detector._format import TextFormat, formatted
-from levelhead.guard.detector._windows import TokenWindows
+from levelhead.guard.detector._windows import MarkedRow, TokenWindows
 from levelhead.guard.training._settings import DetectorSettings
 
 _BUCKET = 32
@@ -182,10 +182,10 @@ def _packed(units: Iterable[Sequence[int]], most: int) -> Iterator[list[int]]:
 
 def training_row(
     pair: Pair, form: TextFormat, windows: TokenWindows, *, drop_question: float, chance: random.Random
-) -> list[int]:
-    """The tokens that one row is trained on this time: a question that may be dropped, one window of many."""
+) -> MarkedRow:
+    """What one row is trained on this time: a question that may be dropped, one window of many."""
     dropped = chance.random() < drop_question
-    rows = windows.rows(formatted(pair, replace(form, question=form.question and not dropped)))
+    rows = windows.marked_rows(formatted(pair, replace(form, question=form.question and not dropped)))
     return chance.choice(rows)
 
 

@@ -88,7 +88,13 @@ def _export(
     from levelhead.guard.training._export import agreement, export_float32, export_int8
     from levelhead.guard.training._model import build_model
 
-    model = build_model(base, outputs=1 + len(settings.categories), layers=settings.layers, attention="eager")
+    model = build_model(
+        base,
+        outputs=1 + len(settings.categories),
+        layers=settings.layers,
+        read_layers=settings.read_layers,
+        attention="eager",
+    )
     model.load_state_dict(training.best_weights())
     described = SavedDetector(
         kind="encoder",

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from levelhead.guard._pair import Pair
-from levelhead.guard.detector._windows import TokenWindows
-from levelhead.guard.training._data import target_of
+from levelhead.guard.detector._windows import MarkedRow, TokenWindows
+from levelhead.guard.training._data import couples_of, target_of
 from levelhead.guard.training._learner import Learner
 from levelhead.guard.training._settings import EncoderSettings
 
@@ -42,13 +42,21 @@ class EncoderLearner(Learner):
         self.windows = TokenWindows(self.tokenizer, window=settings.window, head_share=settings.head_share)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model: PooledClassifier = build_model(
-            base, outputs=1 + len(settings.categories), layers=settings.layers
+            base,
+            outputs=1 + len(settings.categories),
+            layers=settings.layers,
+            read_layers=settings.read_layers,
         ).to(self.device)
+        self.pairwise = settings.pairwise_weight > 0
 
     def parameters(self) -> list[Any]:
         return list(self._model.parameters())
 
-    def loss(self, rows: Sequence[Sequence[int]], pairs: Sequence[Pair]) -> Any:
+    def groups(self) -> list[tuple[list[Any], float]]:
+        times = self._settings.head_rate
+        return [(list(self._model.encoder.parameters()), 1.0), (list(self._model.head.parameters()), times)]
+
+    def loss(self, rows: Sequence[MarkedRow], pairs: Sequence[Pair]) -> Any:
         import torch
 
         from levelhead.guard.training._model import detector_loss
@@ -57,13 +65,18 @@ class EncoderLearner(Learner):
         categories = torch.tensor([self._category(pair) for pair in pairs], device=self.device)
         self._model.train()
         return detector_loss(
-            self._logits(rows), labels, categories, label_smoothing=self._settings.label_smoothing
+            self._logits(rows),
+            labels,
+            categories,
+            couples_of(pairs) if self.pairwise else [],
+            label_smoothing=self._settings.label_smoothing,
+            pairwise_weight=self._settings.pairwise_weight,
         )
 
-    def scores(self, rows: Sequence[Sequence[int]]) -> list[float]:
+    def scores(self, rows: Sequence[MarkedRow]) -> list[float]:
         import torch
 
-        order = sorted(range(len(rows)), key=lambda place: len(rows[place]))
+        order = sorted(range(len(rows)), key=lambda place: len(rows[place].ids))
         found: dict[int, float] = {}
         self._model.eval()
         with torch.inference_mode():
@@ -80,12 +93,11 @@ class EncoderLearner(Learner):
     def restore(self, state: Mapping[str, Any]) -> None:
         self._model.load_state_dict(state)
 
-    def _logits(self, rows: Sequence[Sequence[int]]) -> Any:
+    def _logits(self, rows: Sequence[MarkedRow]) -> Any:
         """Of shape (rows, outputs)."""
         from levelhead.guard.training._model import padded
 
-        ids, mask = (block.to(self.device) for block in padded(rows))
-        return self._model(ids, mask)
+        return self._model(*(block.to(self.device) for block in padded(rows)))
 
     def _category(self, pair: Pair) -> int:
         """Place of the category of a harmful pair; -1 where there is none."""

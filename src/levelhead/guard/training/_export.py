@@ -43,16 +43,17 @@ def export_float32(model: Any, tokenizer: Any, folder: Path, described: SavedDet
     tokenizer.no_padding()
     tokenizer.save(str(folder / TOKENIZER_FILE))
     ids = torch.ones((2, 8), dtype=torch.int64)
+    inputs = ["input_ids", "attention_mask", "answer_mask"]
     axes = {0: "rows", 1: "tokens"}
     # The exporter by tracing: the newer one needs a further library, and this graph has no branches.
     with _without_warnings():
         torch.onnx.export(
             model.eval(),
-            (ids, torch.ones_like(ids)),
+            (ids, torch.ones_like(ids), torch.ones_like(ids)),
             str(folder / WEIGHTS_FILE),
-            input_names=["input_ids", "attention_mask"],
+            input_names=inputs,
             output_names=["logits"],
-            dynamic_axes={"input_ids": axes, "attention_mask": axes, "logits": {0: "rows"}},
+            dynamic_axes={**dict.fromkeys(inputs, axes), "logits": {0: "rows"}},
             opset_version=_OPSET,
             dynamo=False,
         )
@@ -128,9 +129,10 @@ def _check_same(model: Any, folder: Path) -> None:
 
     session = onnxruntime.InferenceSession(folder / WEIGHTS_FILE, providers=["CPUExecutionProvider"])
     ids = torch.arange(1, 25).reshape(1, 24) % model.encoder.config.vocab_size
+    whole, answer = torch.ones_like(ids), (torch.arange(24) > 9).long().reshape(1, 24)
     with torch.inference_mode():
-        expected = model(ids, torch.ones_like(ids)).numpy()
-    given = {"input_ids": ids.numpy(), "attention_mask": np.ones((1, 24), dtype=np.int64)}
+        expected = model(ids, whole, answer).numpy()
+    given = {"input_ids": ids.numpy(), "attention_mask": whole.numpy(), "answer_mask": answer.numpy()}
     gap = float(np.abs(session.run(None, given)[0] - expected).max())
     if not gap < _TOLERANCE:
         raise ModelError(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from levelhead.guard._pair import Pair
-from levelhead.guard.detector._windows import TokenWindows
+from levelhead.guard.detector._windows import MarkedRow, TokenWindows
 
 
 class Learner(ABC):
@@ -29,17 +29,21 @@ class Learner(ABC):
     def parameters(self) -> list[Any]:
         """The weights that are trained, as torch parameters."""
 
+    def groups(self) -> list[tuple[list[Any], float]]:
+        """The same weights in groups, and how many times the learning rate each of them gets."""
+        return [(self.parameters(), 1.0)]
+
     @abstractmethod
-    def loss(self, rows: Sequence[Sequence[int]], pairs: Sequence[Pair]) -> Any:
+    def loss(self, rows: Sequence[MarkedRow], pairs: Sequence[Pair]) -> Any:
         """The loss of a batch with dropout on, as a torch scalar.
 
         Args:
-            rows: Token ids of each row.
+            rows: Token ids of each row, and where its answer stands.
             pairs: What each row was made from, for its label.
         """
 
     @abstractmethod
-    def scores(self, rows: Sequence[Sequence[int]]) -> list[float]:
+    def scores(self, rows: Sequence[MarkedRow]) -> list[float]:
         """The logit of harm of each row, in the order of the rows, with dropout off."""
 
     @abstractmethod

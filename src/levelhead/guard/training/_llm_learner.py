@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from levelhead.guard._pair import Pair
-from levelhead.guard.detector._windows import TokenWindows
+from levelhead.guard.detector._windows import MarkedRow, TokenWindows
 from levelhead.guard.training._data import couples_of, target_of
 from levelhead.guard.training._learner import Learner
 from levelhead.guard.training._llm_settings import LLMSettings
@@ -46,19 +46,19 @@ class LLMLearner(Learner):
     def parameters(self) -> list[Any]:
         return self.classifier.parameters()
 
-    def loss(self, rows: Sequence[Sequence[int]], pairs: Sequence[Pair]) -> Any:
+    def loss(self, rows: Sequence[MarkedRow], pairs: Sequence[Pair]) -> Any:
         import torch
 
         return answer_loss(
-            self._sign * self.classifier.logits(rows),
+            self._sign * self.classifier.logits([row.ids for row in rows]),
             torch.tensor([target_of(pair) for pair in pairs], device=self.device),
             couples_of(pairs) if self.pairwise else [],
             bce_weight=self._settings.bce_weight,
             pairwise_weight=self._settings.pairwise_weight,
         )
 
-    def scores(self, rows: Sequence[Sequence[int]]) -> list[float]:
-        return [self._sign * logit for logit in self.classifier.scores(rows)]
+    def scores(self, rows: Sequence[MarkedRow]) -> list[float]:
+        return [self._sign * logit for logit in self.classifier.scores([row.ids for row in rows])]
 
     def state(self) -> dict[str, Any]:
         return self.classifier.state()

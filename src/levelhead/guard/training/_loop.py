@@ -51,7 +51,9 @@ class Training:
             cut_answer=settings.cut_answer,
         )
         self.optimizer = torch.optim.AdamW(
-            learner.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            [{"params": weights, "times": times} for weights, times in learner.groups()],
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
         )
         self.plan = self._plan()
         self.step, self.best_step, self.best, self.history = 0, 0, -1.0, dict[str, float]()
@@ -104,8 +106,9 @@ class Training:
             )
             for pair in pairs
         ]
+        rate = self.settings.learning_rate * _rate(self.step, len(self.plan), self.settings.warmup)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * _rate(self.step, len(self.plan), self.settings.warmup)
+            group["lr"] = rate * group["times"]
         loss = self.learner.loss(rows, pairs)
         if not torch.isfinite(loss):
             raise ModelError(
@@ -137,7 +140,7 @@ class Training:
 
     def scores(self, pairs: Sequence[Pair]) -> list[float]:
         """The highest logit of the windows of each pair."""
-        texts = [self.learner.windows.rows(formatted(pair, self.form)) for pair in pairs]
+        texts = [self.learner.windows.marked_rows(formatted(pair, self.form)) for pair in pairs]
         logits = iter(self.learner.scores([row for rows in texts for row in rows]))
         return [max(next(logits) for _ in rows) for rows in texts]
 

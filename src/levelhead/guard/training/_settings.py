@@ -97,6 +97,10 @@ class EncoderSettings(LoopSettings):
     Attributes:
         categories: Kinds of harm to tell apart, as they stand in the metadata under `category`; may be empty.
         layers: Only the first so many layers of the base are kept; None for all.
+        read_layers: After which layers the head reads, from 1; None for the last two thirds.
+        head_rate: How many times the learning rate the head gets, which begins from nothing.
+        pairwise_weight: How much a harmful and a harmless answer to one question are compared, beside what
+            each is by itself; at 0 they are not.
         label_smoothing: Share of probability given to the other class.
         max_int8_loss: Largest loss of AUROC by int8 that is accepted.
 
@@ -106,6 +110,9 @@ class EncoderSettings(LoopSettings):
 
     categories: tuple[str, ...] = ()
     layers: int | None = None
+    read_layers: tuple[int, ...] | None = None
+    head_rate: float = 20.0
+    pairwise_weight: float = 0.0
     label_smoothing: float = 0.0
     max_int8_loss: float = 0.005
 
@@ -117,6 +124,17 @@ class EncoderSettings(LoopSettings):
             raise UsageError(f"layers is {self.layers}; it must be at least 1.")
         if len(set(self.categories)) < len(self.categories) or len(self.categories) == 1:
             raise UsageError("Give no category, or two or more that differ.")
+        if not 0 < self.head_rate * self.learning_rate < 1:
+            raise UsageError(
+                f"head_rate is {self.head_rate} and learning_rate {self.learning_rate}; their product must "
+                "be above 0 and below 1."
+            )
+        if not 0 <= self.pairwise_weight < 1000:
+            raise UsageError(
+                f"pairwise_weight is {self.pairwise_weight}; it must be 0 or more, and below 1000."
+            )
+        if self.pairwise_weight and self.batch_size < 2:
+            raise UsageError("batch_size is 1, and no two answers can be compared. Give 2 or more.")
 
     def to_json(self) -> dict[str, object]:
         return {**asdict(self), "categories": list(self.categories)}
