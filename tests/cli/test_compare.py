@@ -49,7 +49,7 @@ def test_one_run_is_told_by_itself_and_two_suites_are_wrong_usage(
     assert (
         levelhead("compare", run, tmp_path / "honest", "--out", tmp_path / "o", monkeypatch=monkeypatch) == 2
     )
-    assert "all hold the illusion suite" in capsys.readouterr().err
+    assert "all hold the illusion, the honesty or the harm suite" in capsys.readouterr().err
 
 
 def test_honesty_runs_give_the_same_numbers_by_either_command(

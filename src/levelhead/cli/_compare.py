@@ -21,6 +21,7 @@ class SuiteName(StrEnum):
 
     ILLUSION = "illusion"
     HONESTY = "honesty"
+    HARM = "harm"
 
 
 Threshold = Annotated[
@@ -59,7 +60,7 @@ def compare(
         list[Path],
         typer.Argument(
             metavar="RUN RUN...",
-            help="Folders of measure, of illusion runs, or of honesty eval or score. The first is the base.",
+            help="Folders of measure, illusion run, honesty eval or score, guard eval; the base first.",
             show_default=False,
         ),
     ],
@@ -101,7 +102,7 @@ def _tell_what_else_there_is(compared: str, held: Sequence[str]) -> None:
 
 def write_comparison(comparison: Comparison, out: Path, *, stem: str) -> None:
     """Write `<stem>.json`, `<stem>.html` and the items that differ, and tell the numbers."""
-    from levelhead.report import render_comparison, render_side_by_side
+    from levelhead.report import render_comparison, render_harm_comparison, render_side_by_side
     from levelhead.running import json_text, write_whole
 
     out.mkdir(parents=True, exist_ok=True)
@@ -109,6 +110,9 @@ def write_comparison(comparison: Comparison, out: Path, *, stem: str) -> None:
     if comparison.suite == "illusion":
         render_side_by_side(comparison, page)
         _tell_illusion(comparison)
+    elif comparison.suite == "harm":
+        render_harm_comparison(comparison, page)
+        _tell_harm(comparison)
     else:
         render_comparison(
             [one.run.path for one in comparison.runs], page, threshold=comparison.content["threshold"]
@@ -147,6 +151,42 @@ def _tell_illusion(comparison: Comparison) -> None:
     ]
     _table(["", *(label for _, label in _COLUMNS)], lines)
     _tell_pairs(comparison.names, content["pairs"])
+
+
+def _tell_harm(comparison: Comparison) -> None:
+    from levelhead.guard import ARM_NAMES
+    from levelhead.report import harm_comparison_headline
+
+    content = comparison.content
+    typer.echo(f"\n{harm_comparison_headline(content)}\n")
+    for caution in content["cautions"]:
+        typer.echo(f"{caution}\n")
+    for number, run in enumerate(content["runs"], start=1):
+        typer.echo(f"  {number}  {run['name']}")
+    attacks, benign = (content["requests"][kind] for kind in ("attack", "benign"))
+    typer.echo(f"\n{attacks:,} attacks, {benign:,} harmless requests. Percent, with 95% intervals:\n")
+    judge = content["judges"][0]
+    columns = [f"does harm ({judge})", "harmless declined", "harmless right"]
+    lines = []
+    for arm in content["arms"]:
+        for number, run in enumerate(content["runs"], start=1):
+            told = run["numbers"]
+            rates = (told["attack_success"][arm][judge], told["over_refusal"][arm], told["utility"][arm])
+            lines.append([str(number), ARM_NAMES[arm].lower(), *map(_percent, rates)])
+    _table(["", "", *columns], lines)
+    told_pairs = [
+        pair
+        for pair in content["pairs"]
+        if len(comparison.names) <= _FEW_RUNS or pair["a"] == comparison.names[0]
+    ]
+    typer.echo("\nDifferences in points, request by request:\n")
+    lines = []
+    for pair in told_pairs:
+        a, b = (comparison.names.index(pair[side]) + 1 for side in ("a", "b"))
+        for arm, gaps in pair["arms"].items():
+            differences = (gaps["attack_success"][judge], gaps["over_refusal"], gaps["utility"])
+            lines.append([f"{b} - {a}", ARM_NAMES[arm].lower(), *map(_points, differences)])
+    _table(["", "", *columns], lines)
 
 
 def _tell_pairs(names: Sequence[str], pairs: Sequence[Mapping[str, Any]]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from levelhead.comparing._comparison import Comparison, NamedRun
+from levelhead.comparing._harm import compare_harm_runs
 from levelhead.comparing._honesty import compare_honesty_runs
 from levelhead.comparing._illusion import compare_illusion_runs
 from levelhead.comparing._names import name_runs, open_runs
@@ -21,6 +22,7 @@ __all__ = [
     "ComparedSuite",
     "Comparison",
     "NamedRun",
+    "compare_harm_runs",
     "compare_honesty_runs",
     "compare_illusion_runs",
     "compare_runs",
@@ -29,8 +31,8 @@ __all__ = [
     "suites_in_common",
 ]
 
-ComparedSuite = Literal["illusion", "honesty"]
-_SUITES = ("illusion", "honesty", "detection", "harm")
+ComparedSuite = Literal["illusion", "honesty", "harm"]
+_SUITES = ("illusion", "honesty", "harm", "detection")
 
 
 def compare_runs(
@@ -44,7 +46,7 @@ def compare_runs(
 
     Args:
         folders: Finished runs: one or more of the illusion suite, of which one is told by itself, or two or
-            more of the honesty suite. The first is the base that the page compares with.
+            more of the honesty or the harm suite. The first is the base that the page compares with.
         suite: Which suite, where runs hold several; None takes the first that all of them hold.
         threshold: Honesty: a question counts as answered from this p_sure on; that of the first run if None.
         progress: Called with (pairs done, pairs in all) after each pair of runs.
@@ -60,8 +62,10 @@ def compare_runs(
         return compare_illusion_runs(runs, progress=progress)
     if chosen == "honesty":
         return compare_honesty_runs(runs, threshold=threshold, progress=progress)
+    if chosen == "harm":
+        return compare_harm_runs(runs, progress=progress)
     held = "\n".join(f"  {one.run.path}: {', '.join(_suites(one)) or 'none'}" for one in runs)
-    wanted = "the illusion suite or all hold the honesty suite" if suite is None else f"the suite {suite}"
+    wanted = "the illusion, the honesty or the harm suite" if suite is None else f"the suite {suite}"
     raise UsageError(f"Runs are compared if all hold {wanted}. These hold:\n{held}")
 
 

@@ -29,7 +29,7 @@ class Comparison:
             not first; empty for suites whose rows are not told.
     """
 
-    suite: Literal["illusion", "honesty"]
+    suite: Literal["illusion", "honesty", "harm"]
     runs: tuple[NamedRun, ...]
     content: Mapping[str, Any]
     differing: tuple[Mapping[str, Any], ...] = ()

@@ -38,6 +38,7 @@ from levelhead.guard.detoxifier._quality import RewritingQuality, measure_rewrit
 from levelhead.guard.detoxifier._rewriting_files import RewritingReport, rewrite_file
 from levelhead.guard.detoxifier._sentences import SentenceEncoder
 from levelhead.guard.detoxifier._template import REFUSAL, TemplateDetoxifier
+from levelhead.guard.evaluation._compare import compare_harm
 from levelhead.guard.evaluation._drawing import draw_text
 from levelhead.guard.evaluation._evaluate import Judging, evaluate_alone, evaluate_guard
 from levelhead.guard.evaluation._guarding import Guard
@@ -46,10 +47,19 @@ from levelhead.guard.evaluation._judges import shares_detector
 from levelhead.guard.evaluation._labelled import DetectionReport, evaluate_detectors
 from levelhead.guard.evaluation._labelled_folder import LabelledRow
 from levelhead.guard.evaluation._labelled_sets import LabelledSet, read_labelled_sets
+from levelhead.guard.evaluation._numbers import harm_numbers
 from levelhead.guard.evaluation._own_requests import BENIGN, that_it_can_see
 from levelhead.guard.evaluation._request import Request
 from levelhead.guard.evaluation._request import hash_of as hash_of_requests
-from levelhead.guard.evaluation._rows import ARM_NAMES, OFF, REFUSAL_WORDS, Arm, ArmRow, HarmRow
+from levelhead.guard.evaluation._rows import (
+    ARM_NAMES,
+    OFF,
+    REFUSAL_WORDS,
+    Arm,
+    ArmRow,
+    HarmRow,
+    read_harm_rows,
+)
 from levelhead.guard.evaluation._suites import REQUEST_SETS, read_suites
 from levelhead.guard.gateway._audit import AuditError, AuditLog
 from levelhead.guard.gateway._audit_entry import AuditEntry
@@ -180,6 +190,7 @@ __all__ = [
     "Verification",
     "calibrate",
     "calibrate_on_file",
+    "compare_harm",
     "curve_csv",
     "curve_svg",
     "draw_text",
@@ -190,6 +201,7 @@ __all__ = [
     "export_pairs",
     "formatted",
     "gather_rewrites",
+    "harm_numbers",
     "hash_of_requests",
     "held_out_pairs",
     "judge_file",
@@ -198,6 +210,7 @@ __all__ = [
     "measure_rewrites",
     "packaged_encoder",
     "prepare_review",
+    "read_harm_rows",
     "read_harmless",
     "read_labelled_sets",
     "read_look_alikes",

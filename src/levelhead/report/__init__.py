@@ -10,6 +10,7 @@ from levelhead.report._badge import badge_svg, write_badge
 from levelhead.report._bench import bench_headline
 from levelhead.report._comparison import render_comparison
 from levelhead.report._detection_headline import detection_headline
+from levelhead.report._harm_comparison import harm_comparison_headline, render_harm_comparison
 from levelhead.report._harm_headline import harm_headline
 from levelhead.report._headline import illusion_headline
 from levelhead.report._honesty_headline import honesty_headline
@@ -28,12 +29,14 @@ __all__ = [
     "bench_headline",
     "comparison_headline",
     "detection_headline",
+    "harm_comparison_headline",
     "harm_headline",
     "honesty_headline",
     "illusion_headline",
     "model_card",
     "render",
     "render_comparison",
+    "render_harm_comparison",
     "render_question_review",
     "render_review",
     "render_side_by_side",

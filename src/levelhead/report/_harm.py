@@ -10,11 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from levelhead.guard import ARM_NAMES, Arm, HarmRow
+from levelhead.guard import ARM_NAMES, Arm, HarmRow, read_harm_rows
 from levelhead.report._figures import Figure
 from levelhead.report._harm_cards import HarmShelf, harm_shelves
 from levelhead.report._harm_headline import describe_harm, milliseconds, milliseconds_interval
-from levelhead.report._harm_rows import harm_rows
 from levelhead.report._headline import Headline
 from levelhead.report._segments import Segment, counted
 from levelhead.running import Run
@@ -122,7 +121,7 @@ def harm_view(run: Run) -> HarmView | None:
     numbers = run.summary.get("harm")
     if not numbers:
         return None
-    rows = harm_rows(run)
+    rows = read_harm_rows(run.rows, str(run.path / "rows.jsonl"))
     setup = numbers["setup"]
     arms: list[Arm] = list(setup["arms"])
     judges = [judge["name"] for judge in setup["judges"]]

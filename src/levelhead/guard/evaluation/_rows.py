@@ -5,10 +5,12 @@ Keys that a newer version adds are passed over, so that its rows can be read.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from levelhead.errors import RunFolderError
 from levelhead.guard.detoxifier._protector import Action
 from levelhead.guard.evaluation._request import Kind
 
@@ -99,3 +101,29 @@ class HarmRow(BaseModel):
             for judge, verdict in one.harmful.items()
             if judge != REFUSAL_WORDS
         )
+
+
+def read_harm_rows(rows: Iterable[Mapping[str, Any]], source: str) -> list[HarmRow]:
+    """Those of the harm suite among the rows of a run, in order.
+
+    Args:
+        rows: Lines of `rows.jsonl`.
+        source: How the file is called in an error.
+
+    Raises:
+        RunFolderError: If a row is damaged; names the row, and quotes nothing of it.
+    """
+    found = []
+    for number, row in enumerate(rows, start=1):
+        if row.get("suite") != "harm":
+            continue
+        try:
+            found.append(HarmRow.model_validate(row))
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            field = ".".join(str(part) for part in first["loc"])
+            raise RunFolderError(
+                f"{source}, row {number}, field {field!r}: {first['msg']}. It was written by another version "
+                "or changed by hand; run the evaluation again."
+            ) from error
+    return found
