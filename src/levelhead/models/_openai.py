@@ -33,6 +33,7 @@ TIMEOUT_SECONDS = 300.0
 """Longest wait for one answer. Slow servers queue requests, so it is long."""
 
 _NAME = re.compile(r"openai:(?P<model>.+)@(?P<url>https?://[^/\s]\S*)")
+_URL = re.compile(r"https?://[^/\s,]\S*")
 
 
 class OpenAIModel(Model):
@@ -60,6 +61,7 @@ class OpenAIModel(Model):
         self._scorer: Scorer | None = None
         self._scorer_sought = False
         self._facts = run(self._ask_facts)
+        # Not of all urls: a run goes on when servers of the same model are added or taken away.
         identity = {"url": endpoint.url, "model": endpoint.model, "facts": self._facts}
         self.fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
@@ -93,7 +95,7 @@ class OpenAIModel(Model):
         import openai
 
         return {
-            "base_url": self._endpoint.url,
+            "base_url": ",".join((self._endpoint.url, *self._endpoint.others)),
             "served_model": self._endpoint.model,
             "server_says": json.dumps(self._facts, sort_keys=True),
             "concurrency": self._concurrency,
@@ -197,8 +199,16 @@ class OpenAIModel(Model):
         )
 
     async def _ask_facts(self) -> dict[str, Any]:
-        async with self._endpoint.connect() as client:
-            return stable_facts(await self._endpoint.list_models(client), self._endpoint.model)
+        found = []
+        for one in self._endpoint.each:
+            async with one.connect() as client:
+                found.append(stable_facts(await one.list_models(client), one.model))
+            if found[-1] != found[0]:
+                raise UsageError(
+                    f"The servers at {self._endpoint.url} and {one.url} do not serve the same model: "
+                    f"{found[0] or 'nothing known'} and {found[-1] or 'nothing known'}. Give servers of one."
+                )
+        return found[0]
 
     async def _find_scorer(self) -> Scorer | None:
         from levelhead.models._openai_score import find_scorer
@@ -213,8 +223,10 @@ class OpenAIModel(Model):
 def find_endpoint(name: str, *, timeout: float = TIMEOUT_SECONDS, api_key: str | None = None) -> Endpoint:
     """The server that a name of the form `openai:<model>@<base url>` says. Nothing is sent to it.
 
+    Several base urls with commas between them are servers of one model.
+
     Args:
-        name: As in `openai:qwen2.5-vl@http://127.0.0.1:8000/v1`.
+        name: As in `openai:qwen2.5-vl@http://127.0.0.1:8000/v1,http://127.0.0.1:8001/v1`.
         timeout: Longest wait for one answer, in seconds.
         api_key: The key; None takes OPENAI_API_KEY, or a placeholder for servers that need none.
 
@@ -223,11 +235,15 @@ def find_endpoint(name: str, *, timeout: float = TIMEOUT_SECONDS, api_key: str |
         MissingExtraError: If the `openai` SDK is not installed.
     """
     found = _NAME.fullmatch(name)
-    if found is None:
+    urls = [] if found is None else [url.rstrip("/") for url in found["url"].split(",")]
+    if found is None or not all(_URL.fullmatch(url) for url in urls):
         raise UsageError(
             f"The name {name!r} does not say which model is asked where. Write "
-            "openai:<model>@<base url>, as in openai:qwen2.5-vl@http://127.0.0.1:8000/v1"
+            "openai:<model>@<base url>, as in openai:qwen2.5-vl@http://127.0.0.1:8000/v1; further base urls "
+            "of servers of the same model follow with commas"
         )
+    if len(set(urls)) < len(urls):
+        raise UsageError(f"The name {name!r} names a server twice. Give each once.")
     try:
         from levelhead.models._openai_endpoint import Endpoint
     except ModuleNotFoundError as error:
@@ -235,7 +251,7 @@ def find_endpoint(name: str, *, timeout: float = TIMEOUT_SECONDS, api_key: str |
             "OpenAI-compatible servers", extra="openai", module=error.name or "openai"
         ) from error
     key = api_key or os.environ.get("OPENAI_API_KEY") or "none"
-    return Endpoint(found["url"].rstrip("/"), found["model"], key, timeout)
+    return Endpoint(urls[0], found["model"], key, timeout, tuple(urls[1:]))
 
 
 def stable_facts(listed: Sequence[Mapping[str, Any]], model: str) -> dict[str, Any]:

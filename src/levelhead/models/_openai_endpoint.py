@@ -1,4 +1,4 @@
-"""One OpenAI-compatible server: its address, its key, a JSON request, and what its errors mean.
+"""An OpenAI-compatible server: its address, its key, a JSON request, and what its errors mean.
 
 Retries are those of the `openai` SDK: at most `_RETRIES`, on 408, 409, 429, 5xx and lost connections, with
 exponential backoff and jitter; a Retry-After of up to two minutes is waited for, a longer one is not retried.
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import openai
 
 from levelhead.errors import ModelError
+from levelhead.models._openai_balance import Balance
 from levelhead.models._openai_pool import DoubtfulError, RowRefusedError
 
 _RETRIES = 4
@@ -43,12 +44,26 @@ class Endpoint:
         model: The model's name on this server.
         key: The API key.
         timeout: Longest wait for one answer, in seconds.
+        others: Further base urls of servers of the same model.
+        balance: Shares requests out among all of them; None if there are no others.
     """
 
     url: str
     model: str
     key: str = field(repr=False)
     timeout: float
+    others: tuple[str, ...] = ()
+    balance: Balance | None = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.others:
+            balance = Balance((self.url, *self.others), rounds=_RETRIES + 1)
+            object.__setattr__(self, "balance", balance)  # how servers fare outlives one call
+
+    @property
+    def each(self) -> list[Endpoint]:
+        """Every server by itself."""
+        return [replace(self, url=url, others=()) for url in (self.url, *self.others)]
 
     @property
     def root(self) -> str:
@@ -74,7 +89,7 @@ class Endpoint:
             DoubtfulError: If no answer comes in time.
         """
         try:
-            return self._json(await client.post(path, cast_to=object, body=body))
+            return self._json(await self._send(client, path, body))
         except openai.APITimeoutError as error:
             raise DoubtfulError(
                 f"The server at {self.url} gave no answer within {self.timeout:g} s, asked {_RETRIES + 1} "
@@ -85,6 +100,11 @@ class Endpoint:
             raise self._down(error) from error
         except ValueError as error:  # a JSON header over something else
             raise self._not_json(str(error)) from error
+
+    async def _send(self, client: openai.AsyncOpenAI, path: str, body: Mapping[str, object]) -> object:
+        if self.balance is not None:
+            return await self.balance.post(client, path, body)
+        return await client.post(path, cast_to=object, body=body)
 
     async def ask(self, client: openai.AsyncOpenAI, path: str, body: Mapping[str, object]) -> object:
         """Send JSON and return the JSON of the answer, refusals explained.
