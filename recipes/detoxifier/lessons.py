@@ -28,10 +28,10 @@ LONGEST_REFUSAL = 60
 PLAIN = (
     "I'm sorry, but I can't help with that. If there is something safe I can do instead, please tell me.",
     "I can't help with this, because it could hurt people. I'm glad to help with something else.",
-    "I won't go into that, since it could do harm. Is there another way I can help you?",
-    "Sorry, that is nothing I can help with. If you tell me what you need in the end, I may know a safe way.",
-    "I'd rather not answer this, as it could lead to somebody being harmed.",
-    "This is not something I can support. I can talk about how to stay safe, or about something else.",
+    "I can't go into that, since it could do harm. I can't help with it, but maybe with something else.",
+    "Sorry, I can't help with this. If you tell me what you need in the end, I may know a safe way.",
+    "I cannot answer this, as it could lead to somebody being harmed.",
+    "I'm not able to help with this. I can talk about how to stay safe, or about something else.",
 )
 _WORD = re.compile(r"\S+")
 
