@@ -44,7 +44,7 @@ LARGEST_GROWTH_KIB = 16 * 1024
 MORE_FILES = 8
 """Connections to the upstream that happen to be open at the end and were not at the beginning."""
 SETTLING_SECONDS, SETTLINGS = 1.0, 30
-"""After it, connections of clients that have gone are closed."""
+"""After one of them, or on a busy machine some, connections of clients that have gone are closed."""
 ERROR_STATUSES = (429, 502, 504)
 
 

@@ -121,7 +121,7 @@ def test_measurements_are_compared_and_what_else_they_hold_is_said(
     capsys.readouterr()
     assert levelhead("compare", *runs, "--out", tmp_path / "c", monkeypatch=monkeypatch) == 0
     assert "Compared: honesty. The runs also hold harm: --suite harm compares that" in capsys.readouterr().out
-    harm = ["compare", *runs, "--suite", "harm", "--out", tmp_path / "h"]
+    harm: list[str | Path] = ["compare", *runs, "--suite", "harm", "--out", tmp_path / "h"]
     assert levelhead(*harm, monkeypatch=monkeypatch) == 0
     assert "No run does more harm than another" in capsys.readouterr().out
     words: list[str | Path] = ["compare", *runs, "--suite", "illusion", "--out", tmp_path / "d"]

@@ -13,9 +13,9 @@ from typing import Any
 
 from levelhead.comparing import Comparison
 from levelhead.guard import ARM_NAMES, REFUSAL_WORDS, Arm
+from levelhead.report._compared import write_compared
 from levelhead.report._figures import Figure
 from levelhead.report._headline import Headline
-from levelhead.report._page import day, frame, write_page
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +78,8 @@ def render_harm_comparison(comparison: Comparison, path: Path) -> Path:
     Raises:
         RunFolderError: If it cannot be written.
     """
-    manifests = [one.run.manifest for one in comparison.runs]
-    latest = max(manifest.finished or manifest.created for manifest in manifests)
-    facts = {
-        name: manifest.model_dump(mode="json", by_alias=True)
-        for name, manifest in zip(comparison.names, manifests, strict=True)
-    }
-    title = " / ".join(comparison.names) if len(comparison.names) <= 3 else f"{len(comparison.names)} runs"
     view = harm_comparison_view(comparison.content)
-    return write_page(frame({"harm_comparison": view}, title=title, date=day(latest), facts=facts), path)
+    return write_compared(comparison, "harm_comparison", view, path)
 
 
 def harm_comparison_headline(content: Mapping[str, Any]) -> str:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from levelhead.comparing import Comparison
+from levelhead.report._compared import write_compared
 from levelhead.report._differing import DifferingView, differing_view
 from levelhead.report._figures import Figure
 from levelhead.report._headline import Headline
-from levelhead.report._page import day, frame, write_page
 from levelhead.report._side_by_side_headline import side_by_side_headline
 from levelhead.report._side_by_side_pairs import DifferenceLine, MatrixLine, differences, matrix
 
@@ -104,18 +104,7 @@ def render_side_by_side(comparison: Comparison, path: Path) -> Path:
     Raises:
         RunFolderError: If it cannot be written.
     """
-    manifests = [one.run.manifest for one in comparison.runs]
-    latest = max(manifest.finished or manifest.created for manifest in manifests)
-    facts = {
-        name: manifest.model_dump(mode="json", by_alias=True)
-        for name, manifest in zip(comparison.names, manifests, strict=True)
-    }
-    names = comparison.names
-    title = " / ".join(names) if len(names) <= 3 else f"{len(names)} runs"
-    content = frame(
-        {"side_by_side": side_by_side_view(comparison)}, title=title, date=day(latest), facts=facts
-    )
-    return write_page(content, path)
+    return write_compared(comparison, "side_by_side", side_by_side_view(comparison), path)
 
 
 def side_by_side_view(comparison: Comparison) -> SideBySideView:
