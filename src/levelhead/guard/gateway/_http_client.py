@@ -80,6 +80,8 @@ class HTTPClient:
         self._connect_seconds, self._idle_seconds = connect_seconds, idle_seconds
         self._places = asyncio.Semaphore(max_connections)
         self._idle: deque[_Connection] = deque()
+        """The one that became idle last is at the right."""
+        self._closing: asyncio.TimerHandle | None = None
 
     @asynccontextmanager
     async def request(
@@ -118,7 +120,7 @@ class HTTPClient:
                 yield await connection.asked(method, target, [*self._headers, *headers], body, deadline)
             finally:
                 if connection.make_ready():
-                    self._idle.append(connection)
+                    self._keep(connection)
                 else:
                     connection.close()
         finally:
@@ -126,8 +128,25 @@ class HTTPClient:
 
     async def aclose(self) -> None:
         """Close all connections."""
+        if self._closing is not None:
+            self._closing.cancel()
         while self._idle:
             self._idle.pop().close()
+
+    def _keep(self, connection: _Connection) -> None:
+        """Keep a connection for another request, and close it if none comes."""
+        self._idle.append(connection)
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().call_later(_IDLE_SECONDS, self._close_idle)
+
+    def _close_idle(self) -> None:
+        loop = asyncio.get_running_loop()
+        last = loop.time() - _IDLE_SECONDS
+        while self._idle and self._idle[0].since <= last:
+            self._idle.popleft().close()
+        self._closing = (
+            loop.call_at(self._idle[0].since + _IDLE_SECONDS, self._close_idle) if self._idle else None
+        )
 
     def _reused(self) -> _Connection | None:
         now = asyncio.get_running_loop().time()
