@@ -130,7 +130,7 @@ def train_step(training: Training, losses: dict[str, torch.Tensor], rate: float)
     """Lower the loss named `total`; returns all of them as numbers."""
     for group in training.optimizer.param_groups:
         group["lr"] = rate
-    training.optimizer.zero_grad(set_to_none=True)
+    training.optimizer.zero_grad()
     losses["total"].backward()
     nn.utils.clip_grad_norm_(training.trained, _CLIP)
     training.optimizer.step()

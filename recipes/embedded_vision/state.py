@@ -10,12 +10,17 @@ import torch
 
 from embedded_vision.captions import CaptionVocabulary
 from embedded_vision.data import piece_embeddings
+from embedded_vision.muon import Muon, Optimizers
 from embedded_vision.targets import Aim
 from embedded_vision.tower import SIZES, Eyes, llava_config
 
 CHECKPOINT = "checkpoint.pt"
 PARTS = ("all", "last", "projector")
 """What is trained: everything, the tower's last layer and the projector, or the projector alone."""
+METHODS = ("muon", "adamw")
+"""Muon for the matrices of tower and projector and AdamW for the rest, or AdamW for all."""
+_MATRICES = ("vision_tower.encoder.", "multi_modal_projector.")
+_DECAY = 0.05
 _FIRST_SCALE = 0.1
 
 
@@ -26,16 +31,18 @@ class Training:
     Attributes:
         eyes: Tower and projector.
         aim: The losses, with the letters' head.
-        optimizer: AdamW over the part of both that is trained.
+        optimizer: Over the part of both that is trained.
         size: Name of the tower's size.
+        method: Name of the optimizer, of `METHODS`.
         part: Name of the part, of `PARTS`.
         step: Batches done.
     """
 
     eyes: Eyes
     aim: Aim
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizers
     size: str
+    method: str
     part: str = "all"
     step: int = 0
 
@@ -50,6 +57,7 @@ class Training:
         torch.save(
             {
                 "size": self.size,
+                "method": self.method,
                 "part": self.part,
                 "step": self.step,
                 "eyes": self.eyes.state_dict(),
@@ -68,7 +76,7 @@ def embedded_folder() -> Path:
     return embedded_checkpoint()
 
 
-def new_training(size: str, captions: CaptionVocabulary, seed: int = 0) -> Training:
+def new_training(size: str, captions: CaptionVocabulary, method: str = "muon", seed: int = 0) -> Training:
     """An untrained tower."""
     from transformers import AutoConfig
 
@@ -79,7 +87,7 @@ def new_training(size: str, captions: CaptionVocabulary, seed: int = 0) -> Train
         # Else the first embeddings would be several times longer than any real one.
         eyes.multi_modal_projector.linear_2.weight.mul_(_FIRST_SCALE)
     aim = Aim(piece_embeddings(folder, captions), SIZES[size].width)
-    return Training(eyes, aim, _optimizer(eyes, aim, "all"), size)
+    return Training(eyes, aim, _optimizer(eyes, aim, "all", method), size, method)
 
 
 def load_training(file: Path, captions: CaptionVocabulary) -> Training:
@@ -103,30 +111,34 @@ def next_stage(file: Path, captions: CaptionVocabulary, part: str) -> Training:
 
 
 def _with_weights(saved: dict[str, Any], captions: CaptionVocabulary, part: str) -> Training:
-    training = new_training(saved["size"], captions)
+    training = new_training(saved["size"], captions, saved["method"])
     training.eyes.load_state_dict(saved["eyes"])
     training.aim.load_state_dict(saved["aim"])
-    training.part, training.optimizer = part, _optimizer(training.eyes, training.aim, part)
+    training.part, training.optimizer = part, _optimizer(training.eyes, training.aim, part, training.method)
     return training
 
 
-def _optimizer(eyes: Eyes, aim: Aim, part: str) -> torch.optim.Optimizer:
-    """AdamW over a part; the other weights are frozen."""
+def _optimizer(eyes: Eyes, aim: Aim, part: str, method: str) -> Optimizers:
+    """An optimizer over a part; the other weights are frozen."""
     last_layer = f"vision_tower.encoder.layers.{len(eyes.vision_tower.encoder.layers) - 1}."
     beginnings = {
         "all": ("",),
         "last": (last_layer, "multi_modal_projector."),
         "projector": ("multi_modal_projector.",),
     }[part]
-    weights = []
+    matrices, tables, vectors = [], [], []
     for name, weight in [*eyes.named_parameters(), *aim.named_parameters()]:
         weight.requires_grad_(name.startswith(beginnings))
-        if weight.requires_grad:
-            weights.append(weight)
-    return torch.optim.AdamW(
-        [
-            {"params": [weight for weight in weights if weight.dim() > 1], "weight_decay": 0.05},
-            {"params": [weight for weight in weights if weight.dim() <= 1], "weight_decay": 0.0},
-        ],
+        if not weight.requires_grad:
+            continue
+        if weight.dim() <= 1:
+            vectors.append(weight)
+        elif method == "muon" and weight.dim() == 2 and name.startswith(_MATRICES):
+            matrices.append(weight)
+        else:
+            tables.append(weight)
+    adamw = torch.optim.AdamW(
+        [{"params": tables, "weight_decay": _DECAY}, {"params": vectors, "weight_decay": 0.0}],
         betas=(0.9, 0.98),
     )
+    return Optimizers(Muon(matrices, weight_decay=_DECAY), adamw) if matrices else Optimizers(adamw)

@@ -19,7 +19,7 @@ from embedded_vision.measure import SETS, measure, validation_sets
 from embedded_vision.pictograms import TRAIN_SETS, load_pictograms
 from embedded_vision.pictures import Studio
 from embedded_vision.session import LOG, Schedule, Session, keep_rows
-from embedded_vision.state import CHECKPOINT, Training, embedded_folder, load_training, new_training
+from embedded_vision.state import CHECKPOINT, METHODS, Training, embedded_folder, load_training, new_training
 from embedded_vision.tower import SIZES, parameters_of
 from embedded_vision.words import word_lists
 
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> None:
         training = load_training(file, captions)
         keep_rows(options.out / LOG, training.step)
     else:
-        training = new_training(options.size, captions)
+        training = new_training(options.size, captions, options.method)
     print(
         f"{training.size}: {parameters_of(training.eyes) / 1e6:.2f} M weights, {len(captions)} caption "
         f"pieces, step {training.step}"
@@ -92,6 +92,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint and the log")
     parser.add_argument("--pictograms", type=Path, required=True)
     parser.add_argument("--size", choices=SIZES, default="large", help="of a new tower")
+    parser.add_argument("--method", choices=METHODS, default="muon", help="optimizer of a new tower")
     parser.add_argument("--minutes", type=float, required=True, help="how long this session may take")
     parser.add_argument("--pictures", type=int, default=1_500_000, help="of all sessions; the schedule's end")
     parser.add_argument("--ramp", type=int, default=300_000, help="pictures until the hardest ones come")

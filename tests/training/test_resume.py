@@ -175,6 +175,36 @@ def test_an_evaluation_in_which_the_run_was_killed_is_made_up_for(
     assert report.evaluations == whole[1].evaluations
 
 
+@pytest.mark.parametrize("steps", [12, 20])
+def test_the_best_epoch_is_kept_wherever_the_run_was_killed(
+    steps: int, text_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second of three epochs of eight steps is the best."""
+
+    def tuned(out: Path) -> TuningReport:
+        return tune(
+            f"hf:{text_folder}",
+            DIALOGUES,
+            out,
+            LONG,
+            evaluate=lambda model, epoch: {"told": (0.2, 0.5, 0.4)[epoch - 1]},
+            goodness=lambda numbers: numbers["told"],
+            progress="off",
+        )
+
+    straight = tuned(tmp_path / "straight")
+    with monkeypatch.context() as patch:
+        kill_after(patch, steps)
+        with pytest.raises(KilledError):
+            tuned(tmp_path / "killed")
+    assert same(tuned(tmp_path / "killed"), straight)
+    weights = [
+        (tmp_path / name / "adapter_model.safetensors").read_bytes() for name in ("straight", "killed")
+    ]
+    assert weights[0] == weights[1]
+    assert straight.kept_epoch == 2
+
+
 def test_a_run_that_was_killed_is_not_gone_on_with_on_other_data(
     text_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

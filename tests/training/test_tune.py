@@ -166,6 +166,31 @@ def test_the_fingerprint_in_training_follows_the_weights(text_folder: Path, tmp_
         assert len({*seen, base.fingerprint}) == 3
 
 
+def test_the_best_epoch_is_kept_and_tuning_ends_when_it_gets_worse(text_folder: Path, tmp_path: Path) -> None:
+    told = {1: 0.3, 2: 0.5, 3: 0.4, 4: 0.9}
+    scores: dict[int, float] = {}
+
+    def evaluate(model: Model, epoch: int) -> Mapping[str, float]:
+        scores[epoch] = score(model)
+        return {"told": told[epoch]}
+
+    report = tune(
+        f"hf:{text_folder}",
+        sums(8),
+        tmp_path / "out",
+        replace(QUICK, epochs=4),
+        evaluate=evaluate,
+        goodness=lambda numbers: numbers["told"],
+        progress="off",
+    )
+    assert report.kept_epoch == 2
+    assert list(report.evaluations) == ["1", "2", "3"]
+    assert report.steps == 3 * 2
+    with load_model(f"hf:{text_folder}+{tmp_path / 'out'}", dtype="float32") as model:
+        assert score(model) == pytest.approx(scores[2], abs=1e-5)
+    assert scores[2] != pytest.approx(scores[3], abs=1e-5)
+
+
 def test_an_evaluation_leaves_the_training_as_it_would_be_without(text_folder: Path, tmp_path: Path) -> None:
     import torch
 

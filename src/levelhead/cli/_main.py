@@ -16,6 +16,7 @@ from levelhead.errors import BrokenGateError, InterruptedRunError, LevelheadErro
 
 _COMMANDS = {
     "measure": "Measure a model: one page with a headline for each suite, and an exit status for gates.",
+    "loop": "Measure, tune on what failed, guard what is left, measure again.",
     "compare": "Compare models or prompt variants on the same items.",
     "report": "Write report.html of a finished run again.",
     "illusion": "How often a related but wrong picture makes a model name what it sees (CorrelationQA).",

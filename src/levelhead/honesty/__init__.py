@@ -31,6 +31,7 @@ from levelhead.honesty._numbers_scores import (
 from levelhead.honesty._outside import read_outside_answers, score_answers
 from levelhead.honesty._probe import probe, probe_numbers
 from levelhead.honesty._prompts import PromptFormat, Shot, Style, format_from_json
+from levelhead.honesty._refusals import refusal
 from levelhead.honesty._rows import AnswerRow, ProbeRow, rows_from
 from levelhead.honesty._unanswerable import Unanswerable, lint_unanswerable, read_unanswerable
 
@@ -68,6 +69,7 @@ __all__ = [
     "read_build",
     "read_outside_answers",
     "read_unanswerable",
+    "refusal",
     "rows_from",
     "score_answers",
     "score_of",

@@ -235,6 +235,17 @@ class OCRModel(Model):
     def close(self) -> None:
         self._model.close()
 
+    def without_pictures(self, prompts: Sequence[Prompt]) -> list[Prompt]:
+        """The prompts as the text model behind gets them, words in the place of pictures: to tune it on.
+
+        Raises:
+            ImageError: If a picture cannot be read.
+        """
+        texts, _, failed = self._read_prompts(prompts)
+        for why in failed.values():
+            raise ImageError(why)
+        return texts
+
     def _read_prompts(
         self, prompts: Sequence[Prompt]
     ) -> tuple[list[Prompt], list[str | None], dict[int, str]]:

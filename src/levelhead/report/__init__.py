@@ -14,6 +14,7 @@ from levelhead.report._harm_comparison import harm_comparison_headline, render_h
 from levelhead.report._harm_headline import harm_headline
 from levelhead.report._headline import illusion_headline
 from levelhead.report._honesty_headline import honesty_headline
+from levelhead.report._loop import loop_headline, render_loop
 from levelhead.report._model_card import model_card, write_model_card
 from levelhead.report._page import render
 from levelhead.report._review import render_review
@@ -33,10 +34,12 @@ __all__ = [
     "harm_headline",
     "honesty_headline",
     "illusion_headline",
+    "loop_headline",
     "model_card",
     "render",
     "render_comparison",
     "render_harm_comparison",
+    "render_loop",
     "render_question_review",
     "render_review",
     "render_side_by_side",

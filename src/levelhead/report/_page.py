@@ -25,6 +25,7 @@ from levelhead.running import Run, read_run
 _STYLES = (
     "page.css",
     "measured.css",
+    "loop.css",
     "gallery.css",
     "honesty.css",
     "review.css",

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import TrainerCallback
 
 from levelhead.errors import ModelError
 from levelhead.models._checkpoint import Checkpoint
 from levelhead.running import json_text, write_whole
 from levelhead.training._loading import as_model
-from levelhead.training._report import Evaluate
+from levelhead.training._report import Evaluate, Goodness
 
 
 class Progress(TrainerCallback):  # type: ignore[misc]
@@ -52,12 +53,15 @@ class Evaluations(TrainerCallback):  # type: ignore[misc]
         evaluate: What is called.
         checkpoint: The base of the model in training.
         path: Where the numbers are kept.
+        goodness: Of an epoch's numbers; tuning ends with the first epoch that is worse than one before it.
+            None never ends it early.
         found: The numbers, by epoch.
     """
 
     evaluate: Evaluate
     checkpoint: Checkpoint
     path: Path
+    goodness: Goodness | None = None
     found: dict[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -70,12 +74,43 @@ class Evaluations(TrainerCallback):  # type: ignore[misc]
             self._ask(state, model)
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
-        """Ask."""
+        """Ask, and end the tuning if it got worse."""
         self._ask(state, model)
+        if self.goodness is not None and math.ceil(state.epoch) > (self.best_epoch or 0):
+            control.should_training_stop = True
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch of the best numbers, the first of several; None where the best is not looked for."""
+        if self.goodness is None or not self.found:
+            return None
+        found = {int(epoch): self.goodness(numbers) for epoch, numbers in self.found.items()}
+        return max(sorted(found), key=found.__getitem__)
+
+    def restore_best(self, model: Any) -> None:
+        """Give the model the weights of the best epoch."""
+        if self.best_epoch is None:
+            return
+        from safetensors.torch import load_file
+
+        kept = load_file(self._weights)
+        with torch.no_grad():
+            for name, weight in _trained(model):
+                weight.copy_(kept[name])
+
+    @property
+    def _weights(self) -> Path:
+        return self.path.with_name("best.safetensors")
+
+    def _keep(self, model: Any) -> None:
+        """Keep the weights of the epoch that was just found to be the best."""
+        from safetensors.torch import save_file
+
+        draft = self._weights.with_suffix(".draft")
+        save_file({name: weight.detach().cpu().contiguous() for name, weight in _trained(model)}, draft)
+        draft.replace(self._weights)
 
     def _ask(self, state: Any, model: Any) -> None:
-        import torch
-
         epoch = math.ceil(state.epoch)
         if str(epoch) in self.found or not state.is_world_process_zero:
             return
@@ -86,4 +121,10 @@ class Evaluations(TrainerCallback):  # type: ignore[misc]
         with torch.random.fork_rng(devices=devices), torch.no_grad():
             self.found[str(epoch)] = dict(self.evaluate(as_model(self.checkpoint, model, epoch), epoch))
         model.train(training)
+        if self.best_epoch == epoch:
+            self._keep(model)
         write_whole(self.path, [json_text(self.found)])
+
+
+def _trained(model: Any) -> list[tuple[str, Any]]:
+    return [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]

@@ -11,6 +11,8 @@ from levelhead.training._tokens import LossShare
 
 Evaluate = Callable[[Model, int], Mapping[str, float]]
 """From the model in training and the epoch that ended (1, 2 ...) to named numbers."""
+Goodness = Callable[[Mapping[str, float]], float]
+"""From the numbers of an epoch to how good they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class TuningReport:
         left_out: Ids of those that were too long.
         loss: Tokens, and how many of them are in the loss.
         seconds: Time of the last start.
+        kept_epoch: The epoch whose weights were kept, where the best was looked for; else None.
     """
 
     steps: int
@@ -34,6 +37,7 @@ class TuningReport:
     left_out: tuple[str, ...]
     loss: LossShare
     seconds: float
+    kept_epoch: int | None = None
 
     def to_json(self) -> dict[str, object]:
         """The report as plain data."""

@@ -29,7 +29,7 @@ from levelhead.training._card import public_name
 from levelhead.training._loading import load_for_training
 from levelhead.training._loss import AnswerLoss
 from levelhead.training._order import epoch_order
-from levelhead.training._report import Evaluate, TuningReport
+from levelhead.training._report import Evaluate, Goodness, TuningReport
 
 if TYPE_CHECKING:
     from levelhead.training._plan import Plan
@@ -40,7 +40,12 @@ _PATIENCE_SECONDS = 24 * 3600
 
 
 def train(
-    plan: Plan, out: Path, folder: Path, evaluate: Evaluate | None, style: ProgressStyle
+    plan: Plan,
+    out: Path,
+    folder: Path,
+    evaluate: Evaluate | None,
+    goodness: Goodness | None,
+    style: ProgressStyle,
 ) -> TuningReport:
     """Train, from the last checkpoint if there is one, and write the weights.
 
@@ -49,6 +54,7 @@ def train(
         out: Where the weights go.
         folder: Where the checkpoints go.
         evaluate: See `tune`.
+        goodness: See `tune`.
         style: How progress is shown.
 
     Raises:
@@ -59,31 +65,33 @@ def train(
     folder.mkdir(exist_ok=True)
     with _quiet():
         trainer = _make_trainer(plan, folder)
-        evaluations: dict[str, Any] = {}
+        asking: Evaluations | None = None
         if evaluate is not None:
             if trainer.is_fsdp_enabled or is_deepspeed_zero3_enabled():
                 raise UsageError(
                     "The weights are spread over the processes (FSDP or ZeRO-3), so the model cannot be "
                     "asked after an epoch. Leave the evaluation out and evaluate the finished model."
                 )
-            asking = Evaluations(evaluate, plan.checkpoint, folder / "evaluations.json")
+            asking = Evaluations(evaluate, plan.checkpoint, folder / "evaluations.json", goodness)
             trainer.add_callback(asking)
-            evaluations = asking.found
         done = _last_checkpoint(folder)
         style = style if trainer.is_world_process_zero() else "off"
         total = trainer.total_steps(len(plan.dialogues))
         with show_progress("tuning", total=total, held=done, style=style) as advance:
             trainer.add_callback(Progress(advance))
             trainer.train(resume_from_checkpoint=str(folder / f"checkpoint-{done}") if done else None)
+        if asking is not None:
+            asking.restore_best(trainer.model)
         _save(trainer, plan, out, folder / "final")
     return TuningReport(
         steps=trainer.state.global_step,
         losses=tuple(entry["loss"] for entry in trainer.state.log_history if "loss" in entry),
-        evaluations=evaluations,
+        evaluations={} if asking is None else asking.found,
         dialogues=len(plan.dialogues),
         left_out=plan.left_out,
         loss=plan.loss,
         seconds=time.monotonic() - start,
+        kept_epoch=None if asking is None else asking.best_epoch,
     )
 
 

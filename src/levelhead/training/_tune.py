@@ -20,7 +20,7 @@ from levelhead.training._dialogues import Dialogue
 from levelhead.training._folder import TuningFolder
 from levelhead.training._loading import Device, encoder_of, locate_base, require_tune_extra
 from levelhead.training._plan import identity, make_plan
-from levelhead.training._report import Evaluate, TuningReport
+from levelhead.training._report import Evaluate, Goodness, TuningReport
 from levelhead.training._settings import TuningSettings
 from levelhead.training._tokens import LossShare, LossSpan
 
@@ -32,6 +32,7 @@ def tune(
     settings: TuningSettings | None = None,
     *,
     evaluate: Evaluate | None = None,
+    goodness: Goodness | None = None,
     facts: Mapping[str, object] | None = None,
     card: Mapping[str, str] | None = None,
     progress: ProgressStyle | None = None,
@@ -48,6 +49,8 @@ def tune(
         settings: How; None for the usual settings.
         evaluate: Called after each epoch with the model as it is then. Its fingerprint is that of the weights
             at the time. Cannot be used where the weights are spread over processes (FSDP, ZeRO-3).
+        goodness: Of the numbers of an epoch. The weights of the best epoch are kept, and tuning ends with the
+            first epoch that is worse than one before it. None keeps the last epoch.
         facts: What else belongs into `tuning.json` and the card: method, data, prompt format.
         card: Sections of the card before those on data and training, from heading to Markdown. No part of
             what makes one tuning another.
@@ -70,7 +73,7 @@ def tune(
             return finished
         from levelhead.training._trainer import train
 
-        report = train(plan, out, folder.checkpoints, evaluate, choose_style(progress))
+        report = train(plan, out, folder.checkpoints, evaluate, goodness, choose_style(progress))
         return folder.finish(report, card or {})
 
 

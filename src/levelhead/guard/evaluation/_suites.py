@@ -61,6 +61,7 @@ def read_suites(
     limit: int | None = None,
     seed: int = 0,
     font: Path | None = None,
+    holds: Callable[[Request], bool] = lambda request: True,
 ) -> list[Request]:
     """Read the sets, draw some requests of each, and draw the pictures of those.
 
@@ -74,15 +75,16 @@ def read_suites(
         limit: At most so many attacks and so many harmless requests of each set.
         seed: Of the draw.
         font: See `draw_text`.
+        holds: Whether a request takes part at all; asked before the draw.
 
     Raises:
         UsageError: If there is no such set, a file cannot be read or is malformed, or two requests have one
             id.
         RunFolderError: If a picture cannot be written.
     """
-    requests = [one for name in names for one in draw(_read(name), limit, seed)]
+    requests = [one for name in names for one in draw(list(filter(holds, _read(name))), limit, seed)]
     if all(one.kind == "attack" for one in requests):
-        requests += draw(read_benign(), limit, seed)
+        requests += draw(list(filter(holds, read_benign())), limit, seed)
     if twice := [name for name, count in Counter(one.id for one in requests).items() if count > 1]:
         raise UsageError(
             f"Two requests have the id {twice[0]!r}. Name each set once, and give each request its own id."

@@ -51,9 +51,8 @@ def harm_part(
         UsageError: If a set or the judge cannot be read, or attacks hold pictures and the model does not see.
         RunFolderError: If a picture cannot be written.
     """
-    size, sets = settings.size, [BENIGN, LOOK_ALIKES, *settings.harm_data]
-    read = read_suites(sets, out / DATA_FOLDER / "harm", limit=size.harm, seed=settings.seed)
-    requests = that_it_can_see(model, read)
+    size, sets = settings.size, harm_sets(settings)
+    requests = harm_requests(model, out, settings)
     if any(one.images for one in requests):
         require_sight(model)
     detector = held.enter_context(load_detector(settings.judge or usual_judge(), threads=threads))
@@ -76,6 +75,36 @@ def harm_part(
 
     asked = {"max_new_tokens": size.harm_tokens}
     return Part("harm", _counted(requests), asked, hash_of_requests(requests), ask)
+
+
+def harm_sets(settings: MeasureSettings) -> list[str]:
+    """Names of the sets: ours, and the user's."""
+    return [BENIGN, LOOK_ALIKES, *settings.harm_data]
+
+
+def harm_requests(model: Model, out: Path, settings: MeasureSettings) -> list[Request]:
+    """What the model is asked; pictures are drawn into the data folder of a run folder.
+
+    Raises:
+        UsageError: If a set cannot be read.
+        RunFolderError: If a picture cannot be written.
+    """
+    only = settings.selection
+    read = read_suites(
+        harm_sets(settings),
+        out / DATA_FOLDER / "harm",
+        limit=settings.size.harm,
+        seed=settings.seed,
+        holds=lambda request: only is None or only.holds(stands_with(request)),
+    )
+    return that_it_can_see(model, read)
+
+
+def stands_with(request: Request) -> str:
+    """The requests that must be on one side of a split: of our look-alikes a whole theme, else one goal."""
+    if request.source == LOOK_ALIKES:
+        return f"{request.source}/{request.category}"
+    return f"{request.source}/{request.group or request.id}"
 
 
 def usual_judge() -> str:

@@ -65,11 +65,15 @@ def honesty_part(model: Model, settings: MeasureSettings) -> Part:
 
 def honesty_questions(settings: MeasureSettings) -> list[Example]:
     """Ours, or those of the user's sets, as many as the size says."""
-    size = settings.size
+    size, only = settings.size, settings.selection
     if settings.honesty_data:
-        return _some(read_all_named(settings.honesty_data), size, settings.seed)
-    facts = spread(load_questions(), lambda one: (one.difficulty, one.category), size.known)
-    hopeless = spread(read_unanswerable(), lambda one: (one.category,), size.unanswerable)
+        read = read_all_named(settings.honesty_data)
+        held = [one for one in read if only is None or only.holds(one.group or one.id)]
+        return _some(held, size, settings.seed)
+    bank = [one for one in load_questions() if only is None or one.category in only.categories]
+    facts = spread(bank, lambda one: (one.difficulty, one.category), size.known)
+    without = [one for one in read_unanswerable() if only is None or one.category in only.categories]
+    hopeless = spread(without, lambda one: (one.category,), size.unanswerable)
     return [*map(_fact, facts), *(row.to_example() for row in hopeless)]
 
 

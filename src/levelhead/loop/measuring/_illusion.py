@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from levelhead.illusion import (
+    Question,
     ask_set,
     asking_settings,
     bank_recheck,
@@ -36,9 +37,9 @@ def illusion_part(model: Model, out: Path, settings: MeasureSettings) -> Part:
     asked = asking_settings(settings.mode, VARIANT)
     require_sight(model)  # before anything is drawn
     data = out / DATA_FOLDER / "illusion"
-    questions = select(load_questions(), settings.size.illusion)
+    questions, kinds = _questions(settings)
     with _drawing() as progress:
-        build(questions, data, seed=settings.seed, recheck=bank_recheck(), progress=progress)
+        build(questions, data, kinds=kinds, seed=settings.seed, recheck=bank_recheck(), progress=progress)
     rows = read_set(data)
     count = len({row.question_id for row in rows})
 
@@ -56,6 +57,13 @@ def illusion_part(model: Model, out: Path, settings: MeasureSettings) -> Part:
     return Part(
         "illusion", f"{count:,} questions, {count + len(rows):,} answers", asked, hash_of_set(rows), ask
     )
+
+
+def _questions(settings: MeasureSettings) -> tuple[list[Question], tuple[str, ...]]:
+    """What is asked, and the kinds of its pictures."""
+    only = settings.selection
+    bank = [one for one in load_questions() if only is None or one.category in only.categories]
+    return select(bank, settings.size.illusion), ("typographic",) if only is None else only.kinds
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
@@ -61,6 +62,22 @@ SIZES: dict[str, Size] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """The part of all questions that a measurement keeps to.
+
+    Attributes:
+        categories: Of our questions of the suites illusion and honesty.
+        holds: Of everything else, from a group of questions that stand or fall together to whether it is
+            asked.
+        kinds: Of the pictures of the illusion suite, by names in `illusion.KINDS`.
+    """
+
+    categories: frozenset[str]
+    holds: Callable[[str], bool]
+    kinds: tuple[str, ...] = ("typographic",)
+
+
+@dataclass(frozen=True, slots=True)
 class MeasureSettings:
     """What is measured.
 
@@ -75,6 +92,7 @@ class MeasureSettings:
         threshold: An answer counts as held back below this p_sure; None takes 0.5 for a model that was taught
             to say how sure it is, and 0 for any other, of which words alone count.
         seed: Of pictures and draws.
+        selection: Keep to a part of the questions; None for all.
 
     Raises:
         UsageError: If a setting belongs to a suite that is not measured.
@@ -88,6 +106,7 @@ class MeasureSettings:
     mode: Mode = "corrected"
     threshold: float | None = None
     seed: int = 0
+    selection: Selection | None = None
 
     def __post_init__(self) -> None:
         self._check_that_it_is_used("honesty", "--honesty-data", bool(self.honesty_data))

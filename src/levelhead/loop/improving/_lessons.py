@@ -1,0 +1,178 @@
+"""From what a model answered to what it learns.
+
+A picture must not change what a model knows, and a model must say when it does not know. So its own answers
+are the lessons, as far as they were right; nothing that it never said is put into its mouth, but for the
+sentences of R-Tuning.
+
+lesson          what is asked                      what is learned
+knows           a question, no picture             its own right answer; sure
+does not know   the same                           (its own wrong answer is read;) unsure
+misled          the question, a wrong picture      its answer without the picture; sure
+not misled      the same                           its own right answer; sure
+believes        the same, of what it does not know (its own wrong answer is read;) unsure
+no answer       a question that has none           a refusal of R-Tuning; unsure
+declined        a harmless request                 an answer of its own, drawn again until it did not decline
+helped          the same, answered at once         its own answer
+reads           "read the picture"                 what is written there
+
+The last two keep what tuning might take away: that a model helps, and that it still looks at pictures.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from levelhead.answers import SURE, SURE_QUESTION, UNSURE, answer_words
+from levelhead.honesty import AnswerRow, PromptFormat, refusal
+from levelhead.illusion import judge_example
+from levelhead.records import Example, Image, Prompt, Turn, Verdict
+from levelhead.training import Dialogue
+
+READING_REQUESTS = ("What is written in the picture?", "Read the words in this picture.")
+TESTED_READING_REQUEST = "Which words does the picture show?"
+UNSETTLED_KNOWN = "{answer} The picture does not settle it."
+UNSETTLED_UNKNOWN = "I do not know, and the picture does not settle it."
+_MISLED_OF_EACH = 2
+_SENTENCE_END = re.compile(r"[.!?][\"')\]]*(?=\s|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class LessonSettings:
+    """What is taught beside the usual.
+
+    Attributes:
+        unsettled: Let the model say that a picture does not settle the question, where one misled it.
+        form: How questions of the honesty suite are put.
+        seed: Of the draws.
+    """
+
+    unsettled: bool = False
+    form: PromptFormat = field(default_factory=lambda: PromptFormat("chat"))
+    seed: int = 0
+
+
+def whole_sentences(text: str) -> str:
+    """A reply up to the end of its last whole sentence; all of it if it holds none.
+
+    A reply that was cut off at the longest length would teach to stop in the middle.
+
+    >>> whole_sentences("It is Bern. Bern lies on the")
+    'It is Bern.'
+    """
+    ends = [found.end() for found in _SENTENCE_END.finditer(text)]
+    return text[: ends[-1]].strip() if ends else text.strip()
+
+
+def illusion_lessons(
+    rows: Iterable[Mapping[str, Any]], examples: Mapping[str, Example], settings: LessonSettings
+) -> Iterator[Dialogue]:
+    """Lessons of the illusion suite.
+
+    Args:
+        rows: Lines of `rows.jsonl`.
+        examples: What was asked, by id.
+        settings: What is taught.
+    """
+    by_question: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if row["error"] is None and answer_words(row["reply"]):
+            by_question.setdefault(row["question_id"], []).append(row)
+    for question, asked in sorted(by_question.items()):
+        rng = random.Random(f"{settings.seed} {question}")
+        yield from _of_question(asked, examples, settings, rng)
+
+
+def _of_question(
+    asked: Sequence[Mapping[str, Any]],
+    examples: Mapping[str, Example],
+    settings: LessonSettings,
+    rng: random.Random,
+) -> Iterator[Dialogue]:
+    control = next((row for row in asked if row["condition"] == "none"), None)
+    if control is None:
+        return
+    wrong = [row for row in asked if row["condition"] == "spurious"]
+    misled = [row for row in wrong if row["verdict"] != Verdict.CORRECT.value]
+    resisted = [row for row in wrong if row not in misled]
+    example = examples[control["id"]]
+    if control["verdict"] != Verdict.CORRECT.value:
+        yield _unsure(example, control["reply"], "does not know")
+        for row in rng.sample(misled, min(1, len(misled))):
+            if settings.unsettled:
+                yield _lesson(examples[row["id"]], UNSETTLED_UNKNOWN, "believes", sure=False)
+            else:
+                yield _unsure(examples[row["id"]], row["reply"], "believes")
+        return
+    own = whole_sentences(control["reply"])
+    if judge_example(example, own) is not Verdict.CORRECT:
+        return  # what was right stood in the sentence that was cut off
+    yield _lesson(example, own, "knows", sure=True)
+    told = UNSETTLED_KNOWN.format(answer=own) if settings.unsettled else own
+    for row in rng.sample(misled, min(_MISLED_OF_EACH, len(misled))):
+        yield _lesson(examples[row["id"]], told, "misled", sure=True)
+    for row in rng.sample(resisted, min(1, len(resisted))):
+        reply = whole_sentences(row["reply"])
+        if judge_example(examples[row["id"]], reply) is Verdict.CORRECT:
+            yield _lesson(examples[row["id"]], reply, "not misled", sure=True)
+
+
+def reading_lessons(rows: Iterable[Mapping[str, Any]], examples: Mapping[str, Example]) -> Iterator[Dialogue]:
+    """Lessons that keep a model looking: of each question the picture of one wrong answer.
+
+    Args:
+        rows: Lines of `rows.jsonl` of the illusion suite.
+        examples: What was asked, by id.
+    """
+    seen: set[str] = set()
+    for place, row in enumerate(rows):
+        if row["condition"] != "spurious" or row["question_id"] in seen:
+            continue
+        seen.add(row["question_id"])
+        request = READING_REQUESTS[place % len(READING_REQUESTS)]
+        prompt = _asked(request, examples[row["id"]].images, f'The picture says "{row["pictured"]}".')
+        yield Dialogue(f"{row['id']}#reads", prompt, {"lesson": "reads"})
+
+
+def honesty_lessons(rows: Iterable[AnswerRow], settings: LessonSettings) -> Iterator[Dialogue]:
+    """Lessons of the honesty suite, in the format that it asks in."""
+    for row in rows:
+        if row.error is not None or row.answer is None:
+            continue
+        example, form = row.to_example(), settings.form
+        if row.answers is None:
+            told = refusal(row.id, settings.seed, form)
+            yield Dialogue(
+                f"{row.id}#honesty", form.dialogue(example, told, sure=False), {"lesson": "no answer"}
+            )
+        elif row.correct:
+            own = whole_sentences(row.answer)
+            yield Dialogue(f"{row.id}#honesty", form.dialogue(example, own, sure=True), {"lesson": "knows"})
+        elif answer_words(row.answer) and not row.refused:
+            prompt = form.dialogue(example, whole_sentences(row.answer), sure=False)
+            yield Dialogue(f"{row.id}#honesty", prompt, {"lesson": "does not know"}, quoted=(1,))
+
+
+def request_lesson(identity: str, asked: Prompt, answer: str, lesson: str) -> Dialogue:
+    """A harmless request with an answer of the model's own."""
+    turns = (*asked.turns, Turn("assistant", whole_sentences(answer)))
+    return Dialogue(f"{identity}#request", Prompt(turns, asked.images), {"lesson": lesson})
+
+
+def _asked(question: str, images: tuple[Image, ...], answer: str) -> Prompt:
+    return Prompt((Turn("user", question), Turn("assistant", answer)), images)
+
+
+def _lesson(example: Example, answer: str, lesson: str, *, sure: bool) -> Dialogue:
+    asked = _asked(example.question, example.images, answer)
+    verdict = (Turn("user", SURE_QUESTION), Turn("assistant", SURE if sure else UNSURE))
+    return Dialogue(example.id, Prompt((*asked.turns, *verdict), asked.images), {"lesson": lesson})
+
+
+def _unsure(example: Example, answer: str, lesson: str) -> Dialogue:
+    """To be unsure of an answer that is read, not learned."""
+    made = _lesson(example, whole_sentences(answer), lesson, sure=False)
+    return Dialogue(made.id, made.prompt, made.metadata, quoted=(1,))
