@@ -104,6 +104,18 @@ def test_a_run_that_was_not_asked_how_sure_it_is_is_compared_by_its_confidence()
     assert set(found["by_score"]) == {"confidence", "agreement", "semantic_entropy"}
 
 
+def test_each_side_may_be_held_to_a_threshold_of_its_own() -> None:
+    """A model that was not taught to say how sure it is answers all but what it declines in words."""
+    a, b = random_rows(120), better_run(random_rows(120))
+    found = compare_honesty(a, b, threshold=0.5, threshold_a=0.0)
+    one, two = honesty_numbers(a, threshold=0.0), honesty_numbers(b, threshold=0.5)
+    for name in ("answered", "refusal_unanswerable"):
+        assert value(found["differences"], name) == pytest.approx(two[name]["value"] - one[name]["value"])
+    assert value(found["differences"], "answered") < value(compare_honesty(a, b)["differences"], "answered")
+    with pytest.raises(UsageError, match="threshold"):
+        compare_honesty(a, b, threshold_a=1.5)
+
+
 def test_the_best_score_of_each_run_is_the_one_with_the_highest_auroc() -> None:
     def rows(good: str, bad: str) -> list[AnswerRow]:
         chance = random.Random(0)

@@ -208,8 +208,8 @@ def _headline(summary: Mapping[str, Any]) -> Headline:
     worse = [move.label[0].lower() + move.label[1:] for move in moves.values() if move.verdict == "worse"]
     better = sum(move.verdict == "better" for move in moves.values())
     knew = (
-        f"Of {len(moves)} numbers on questions that it did not learn from, {better} got better beyond what "
-        f"chance explains{', and none got worse' if not worse else ''}."
+        f"Of {len(moves)} numbers on questions that it did not learn from, {better or 'none'} got better "
+        f"beyond what chance explains{', and none got worse' if not worse else ''}."
     )
     if worse:
         knew += f" Worse: {'; '.join(worse)}."

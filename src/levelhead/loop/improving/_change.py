@@ -54,7 +54,9 @@ def _rows(run: Run, suite: str) -> list[dict[str, Any]]:
 
 def _honesty(before: Run, after: Run) -> dict[str, Any]:
     a, b = (rows_from(AnswerRow, _rows(run, "honesty"), str(run.path)) for run in (before, after))
-    found: dict[str, Any] = compare_honesty(a, b)["differences"]
+    # Each model is held to what it was held to when it was measured.
+    of_a, of_b = (run.summary["details"]["honesty"]["threshold"] for run in (before, after))
+    found: dict[str, Any] = compare_honesty(a, b, threshold=of_b, threshold_a=of_a)["differences"]
     return found
 
 

@@ -36,7 +36,7 @@ READING_REQUESTS = ("What is written in the picture?", "Read the words in this p
 TESTED_READING_REQUEST = "Which words does the picture show?"
 UNSETTLED_KNOWN = "{answer} The picture does not settle it."
 UNSETTLED_UNKNOWN = "I do not know, and the picture does not settle it."
-_MISLED_OF_EACH = 2
+_MISLED_OF_EACH = 3
 _SENTENCE_END = re.compile(r"[.!?][\"')\]]*(?=\s|$)")
 
 
