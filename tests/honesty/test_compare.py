@@ -110,7 +110,9 @@ def test_each_side_may_be_held_to_a_threshold_of_its_own() -> None:
     found = compare_honesty(a, b, threshold=0.5, threshold_a=0.0)
     one, two = honesty_numbers(a, threshold=0.0), honesty_numbers(b, threshold=0.5)
     for name in ("answered", "refusal_unanswerable"):
-        assert value(found["differences"], name) == pytest.approx(two[name]["value"] - one[name]["value"])
+        assert value(found["differences"], name) == pytest.approx(
+            float(two[name]["value"] or 0) - float(one[name]["value"] or 0)
+        )
     assert value(found["differences"], "answered") < value(compare_honesty(a, b)["differences"], "answered")
     with pytest.raises(UsageError, match="threshold"):
         compare_honesty(a, b, threshold_a=1.5)

@@ -3,6 +3,7 @@
 This room knows texts only: nothing about models, pictures or files.
 """
 
+from levelhead.answers._claims import same_claim
 from levelhead.answers._clauses import is_refusal as _is_refusal
 from levelhead.answers._matching import answer_words, mentions, plain, same_word, word_set
 from levelhead.answers._sureness import SURE, SURE_QUESTION, UNSURE
@@ -21,6 +22,7 @@ __all__ = [
     "paper_correct",
     "paper_yes_or_no",
     "refuses",
+    "same_claim",
     "same_word",
     "word_set",
     "yes_or_no",

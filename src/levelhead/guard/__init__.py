@@ -16,6 +16,15 @@ from levelhead.guard._pair import BadLine, Pair, read_pairs, write_pairs
 from levelhead.guard.calibration._calibrate import calibrate
 from levelhead.guard.calibration._calibrating import LabelledScores, calibrate_on_file, score_file
 from levelhead.guard.calibration._curve import CurvePoint, curve_csv, curve_svg, threshold_curve
+from levelhead.guard.decision._fit import JudgedAnswer, fit_decision
+from levelhead.guard.decision._policy import (
+    DECISION_FILE,
+    Costs,
+    Decided,
+    DecisionAction,
+    DecisionPolicy,
+    Evidence,
+)
 from levelhead.guard.detector._calibration import CALIBRATION_FILE, CalibratedDetector, Calibration
 from levelhead.guard.detector._detector import Detector
 from levelhead.guard.detector._encoder import EncoderDetector
@@ -105,6 +114,7 @@ __all__ = [
     "ARM_NAMES",
     "BENIGN",
     "CALIBRATION_FILE",
+    "DECISION_FILE",
     "FIXED_REFUSAL",
     "FORMAT_VERSION",
     "JUDGE_PROMPTS",
@@ -126,8 +136,12 @@ __all__ = [
     "BadLine",
     "CalibratedDetector",
     "Calibration",
+    "Costs",
     "CurvePoint",
+    "Decided",
     "Decision",
+    "DecisionAction",
+    "DecisionPolicy",
     "DetectionReport",
     "Detector",
     "DetectorSettings",
@@ -138,12 +152,14 @@ __all__ = [
     "EncoderReport",
     "EncoderSettings",
     "EnsembleDetector",
+    "Evidence",
     "ExportReport",
     "Failure",
     "FormattedText",
     "GenerativeDetoxifier",
     "Guard",
     "HarmRow",
+    "JudgedAnswer",
     "Judgement",
     "Judging",
     "JudgingReport",
@@ -199,6 +215,7 @@ __all__ = [
     "evaluate_guard",
     "export_marks",
     "export_pairs",
+    "fit_decision",
     "formatted",
     "gather_rewrites",
     "harm_numbers",

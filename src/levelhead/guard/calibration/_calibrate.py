@@ -61,7 +61,7 @@ def calibrate(
 
     raw, harmful = np.asarray(scores, dtype=np.float64), np.asarray(labels, dtype=np.bool_)
     _check(raw, harmful, method, budget, confidence)
-    found = _steps(raw, harmful) if method == "isotonic" else _line(raw, harmful, method)
+    found = _steps(raw, harmful) if method == "isotonic" else fit_line(raw, harmful, method)
     p_harm = np.array([found.probability(score) for score in raw])
     threshold = _threshold(p_harm, harmful, budget, confidence)
     flagged = p_harm >= threshold
@@ -125,7 +125,7 @@ def _threshold(p_harm: FloatArray, harmful: BoolArray, budget: float, confidence
     return middle if middle > barrier else ceiling
 
 
-def _line(raw: FloatArray, harmful: BoolArray, method: Method) -> Line:
+def fit_line(raw: FloatArray, harmful: BoolArray, method: Method) -> Line:
     """Fit slope and intercept by Newton's method, with Platt's targets, which keep the slope finite."""
     import numpy as np
 

@@ -1,0 +1,1 @@
+"""One decision for each answer: say it, say it with a caveat, abstain, rewrite it or refuse it."""
