@@ -73,6 +73,28 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True)
+class DecisionLine:
+    """What becomes of right, or of wrong, answers."""
+
+    name: str
+    plain: Figure
+    caveat: Figure
+    withheld: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionView:
+    """What deciding at run time does to the tested answers."""
+
+    caveat_below: str
+    abstain_below: str
+    lines: tuple[DecisionLine, ...]
+    always: Figure
+    decided: Figure
+    saved: Figure
+
+
+@dataclass(frozen=True, slots=True)
 class LoopView:
     """Everything the template of this page shows."""
 
@@ -86,6 +108,8 @@ class LoopView:
     guard: Mapping[str, Any]
     guard_over_refusal: tuple[tuple[str, Figure], ...]
     guard_success: tuple[tuple[str, Figure], ...]
+    decision: DecisionView | None
+    no_decision: str
     split: Mapping[str, str]
     pages: Mapping[str, str]
     size: str
@@ -154,6 +178,8 @@ def loop_view(summary: Mapping[str, Any]) -> LoopView:
         guard=guard,
         guard_over_refusal=_by_arm(guard, lambda arm: Figure.read(guard["over_refusal"], arm)),
         guard_success=_by_arm(guard, lambda arm: Figure.read(guard["attack_success"][arm], judge)),
+        decision=_decision(steps["decide"]),
+        no_decision=steps["decide"].get("reason", ""),
         split={side: ", ".join(names) for side, names in summary["split"].items()},
         pages=_PAGES,
         size=summary["size"],
@@ -179,6 +205,28 @@ def _moves(summary: Mapping[str, Any]) -> Iterator[Move]:
             continue
         then, now, moved = figures
         yield Move(label, then, now, moved, _verdict(moved, better))
+
+
+def _decision(found: Mapping[str, Any]) -> DecisionView | None:
+    """None where no policy could be found."""
+    if "reason" in found:
+        return None
+    return DecisionView(
+        caveat_below=f"{found['caveat_below']:.2f}",
+        abstain_below=f"{found['abstain_below']:.2f}",
+        lines=tuple(
+            DecisionLine(
+                f"{name.capitalize()} answers",
+                Figure.read(found[name], "answer"),
+                Figure.read(found[name], "caveat"),
+                Figure.read(found[name], "abstain"),
+            )
+            for name in ("wrong", "right")
+        ),
+        always=Figure.read(found["cost"], "always"),
+        decided=Figure.read(found["cost"], "decided"),
+        saved=Figure.read(found["cost"], "saved"),
+    )
 
 
 def _verdict(change: Figure, better: str) -> Literal["", "better", "worse"]:

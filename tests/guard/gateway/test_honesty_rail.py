@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from levelhead.answers import SURE_QUESTION
-from levelhead.guard.gateway._honesty_rail import Token, p_sure_of
+from levelhead.errors import UsageError
+from levelhead.guard import DecisionPolicy
+from levelhead.guard.decision._policy import Constant
+from levelhead.guard.detector._calibration import Line
+from levelhead.guard.gateway._config import HonestySettings, UpstreamSettings
+from levelhead.guard.gateway._honesty_rail import HonestyRail, Token, p_sure_of
 from levelhead.guard.gateway._sureness import Sureness
+from levelhead.guard.gateway._upstream import Upstream
+from tests.guard.gateway.pictures import as_url, encoded, plain
 from tests.guard.gateway.scripted import (
     HARMFUL,
     HARMLESS,
@@ -133,6 +142,103 @@ def test_an_unsure_answer_is_told_caveated_or_replaced(
     assert told == {"p_sure": pytest.approx(p_sure), "action": action, "reason": None}
     assert [turn["content"] for turn in asked["messages"]] == ["Cookies?", HARMLESS, SURE_QUESTION]
     assert asked["logprobs"] is True
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> str:
+    """A policy that halves p_sure, nearly, and trusts no answer that a picture changed."""
+    path = tmp_path / "decision.json"
+    DecisionPolicy(
+        settled=Line(slope=1.0, intercept=-1.0),
+        moved=Constant(value=0.1),
+        caveat_below=0.5,
+        abstain_below=0.2,
+        stop_from=0.5,
+    ).save(path)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("p_sure", "p_right", "expected", "action"),
+    [
+        (0.9, 0.768, HARMLESS, "tell"),
+        (0.6, 0.356, f"{HARMLESS}\n\n{CAVEAT}", "caveat"),
+        (0.3, 0.136, ABSTENTION, "abstain"),
+    ],
+)
+def test_a_policy_makes_p_sure_honest_and_decides(
+    p_sure: float, p_right: float, expected: str, action: str, policy: str
+) -> None:
+    with guarded(answering(p_sure), honesty={"on": True, "policy": policy}) as world:
+        text, _, told = ask(world)
+        assert len(world.upstream.asked) == 2
+    assert text == expected
+    assert (told["action"], told["same_without_picture"]) == (action, None)
+    assert told["p_right"] == pytest.approx(p_right, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("without", "same", "action"), [(HARMLESS, True, "tell"), ("Cakes.", False, "abstain")]
+)
+def test_an_answer_that_the_picture_changed_is_not_believed(
+    without: str, same: bool, action: str, policy: str
+) -> None:
+    sure = answering(0.9)
+
+    def script(asked: Asked) -> Any:
+        messages = asked.body["messages"]
+        if len(messages) == 1 and isinstance(messages[0]["content"], str):
+            return by_mode(without)(asked)
+        return sure(asked)
+
+    settings = {"on": True, "policy": policy, "without_picture": True}
+    parts = [
+        {"type": "image_url", "image_url": {"url": as_url(encoded(plain()))}},
+        {"type": "text", "text": "Cookies?"},
+    ]
+    with guarded(script, honesty=settings) as world:
+        body = {"model": "m", "messages": [{"role": "user", "content": parts}]}
+        answer = httpx.post(f"{world.url}/v1/chat/completions", json=body, timeout=20).json()
+        asked = [one.body["messages"] for one in world.upstream.asked]
+    told = answer["levelhead"]["output"][0]["honesty"]
+    assert (told["same_without_picture"], told["action"]) == (same, action)
+    assert len(asked) == 3
+    assert asked[2] == [{"role": "user", "content": "Cookies?"}]
+
+
+def test_a_chat_without_a_picture_is_not_asked_again(policy: str) -> None:
+    settings = {"on": True, "policy": policy, "without_picture": True}
+    with guarded(answering(0.9), honesty=settings) as world:
+        _, _, told = ask(world)
+        assert len(world.upstream.asked) == 2
+    assert told["same_without_picture"] is None
+
+
+def test_where_the_second_asking_fails_the_answer_is_decided_without_it(policy: str) -> None:
+    sure = answering(0.9)
+
+    def script(asked: Asked) -> Any:
+        messages = asked.body["messages"]
+        is_again = len(messages) == 1 and isinstance(messages[0]["content"], str)
+        return as_json({}, 500) if is_again else sure(asked)
+
+    settings = {"on": True, "policy": policy, "without_picture": True}
+    parts = [
+        {"type": "image_url", "image_url": {"url": as_url(encoded(plain()))}},
+        {"type": "text", "text": "Cookies?"},
+    ]
+    with guarded(script, honesty=settings) as world:
+        body = {"model": "m", "messages": [{"role": "user", "content": parts}]}
+        answer = httpx.post(f"{world.url}/v1/chat/completions", json=body, timeout=20).json()
+    told = answer["levelhead"]["output"][0]["honesty"]
+    assert (told["same_without_picture"], told["action"]) == (None, "tell")
+
+
+def test_a_policy_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        HonestyRail(HonestySettings(on=True, policy=tmp_path / "none.json"), Upstream(UpstreamSettings()))
+    with pytest.raises(ValidationError, match="without_picture needs policy"):
+        HonestySettings(on=True, without_picture=True)
 
 
 def test_where_nothing_can_be_read_the_answer_goes_out_and_the_reply_says_why() -> None:

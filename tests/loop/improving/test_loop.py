@@ -19,7 +19,7 @@ from levelhead.running import read_run
 from levelhead.training import read_dialogues
 from tests.loop.improving.conftest import Made, get_better, watch_few
 
-STEPS = ("before", "learn", "lessons", "tune", "after", "guard")
+STEPS = ("before", "learn", "lessons", "tune", "after", "guard", "decide")
 WORK = {
     "before": "measure",
     "learn": "watched_numbers",
@@ -27,6 +27,7 @@ WORK = {
     "tune": "tune",
     "after": "read_pictures",
     "guard": "guard_what_is_left",
+    "decide": "decide_at_run_time",
 }
 """What each step calls on its way."""
 

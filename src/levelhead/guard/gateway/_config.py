@@ -215,12 +215,28 @@ class HonestySettings(Settings):
         "sentence behind it. abstain: another text in its place; in a stream, which was shown already, a "
         "caveat.",
     )
+    policy: Path | None = Field(
+        None,
+        description="decision.json, as levelhead loop makes it: it makes p_sure honest and decides by costs "
+        "and budgets, in place of threshold and below.",
+    )
+    without_picture: bool = Field(
+        False,
+        description="Where a chat shows a picture, ask once more without it: an answer that the picture "
+        "changed is held to the policy's map for such answers. One request more; needs policy.",
+    )
     caveat: str = Field(
         "I am not sure of this answer.", pattern=r"\S", description="The sentence behind an unsure answer."
     )
     abstention: str = Field(
         "I am not sure enough to answer this.", pattern=r"\S", description="The text in its place."
     )
+
+    @model_validator(mode="after")
+    def _pictures_take_a_policy(self) -> Self:
+        if self.without_picture and self.policy is None:
+            raise ValueError("without_picture needs policy, which says what such an answer is worth")
+        return self
 
 
 class ReplySettings(Settings):

@@ -98,4 +98,7 @@ def _sureness(outcome: ChoiceOutcome) -> JSONObject:
     found = outcome.sureness
     if found is None:
         return {}
-    return {"honesty": {"p_sure": found.p_sure, "action": found.action, "reason": found.reason}}
+    told: JSONObject = {"p_sure": found.p_sure, "action": found.action, "reason": found.reason}
+    if found.p_right is not None:
+        told |= {"p_right": found.p_right, "same_without_picture": found.kept}
+    return {"honesty": told}

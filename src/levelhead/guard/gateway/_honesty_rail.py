@@ -5,6 +5,9 @@ log-probabilities of the word at which «I am sure» and «I am unsure» part. T
 for every answer, and means something only for a model that was tuned to it. It is no rail of safety: where
 nothing can be read, the answer goes out, and the reply says why there is no number.
 
+With a decision policy, p_sure becomes the probability of being right, and costs decide. A chat with a picture
+may be asked once more without it: who answers otherwise then has its answer from the picture.
+
 Source: H. Zhang et al., "R-Tuning", NAACL 2024 (arXiv 2311.09677), section 3.2.
 """
 
@@ -16,15 +19,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from levelhead.answers import SURE, SURE_QUESTION, UNSURE
+from levelhead.answers import SURE, SURE_QUESTION, UNSURE, same_claim
+from levelhead.guard.decision._policy import DecisionPolicy, Evidence
 from levelhead.guard.gateway._choice import ChoiceOutcome
 from levelhead.guard.gateway._config import HonestySettings
+from levelhead.guard.gateway._message_parts import TEXT_PARTS
 from levelhead.guard.gateway._request_error import RequestError
 from levelhead.guard.gateway._strict_json import JSONObject, NotStrictJSONError, parse_object
-from levelhead.guard.gateway._sureness import Sureness
+from levelhead.guard.gateway._sureness import Sureness, Unsure
 from levelhead.guard.gateway._upstream import Upstream
 
 _TOKENS, _ALTERNATIVES = 8, 20
+_ANSWER_TOKENS = 64
+"""Of an answer without the picture; its first sentence is compared."""
 _LEAST_MASS = 0.5
 """Where less of the probability lies on the two answers, the model says something else."""
 _SURE, _UNSURE = (text.rstrip(".").casefold() for text in (SURE, UNSURE))
@@ -36,10 +43,14 @@ class HonestyRail:
     Args:
         settings: Whether it is on, and what becomes of an unsure answer.
         upstream: The model server.
+
+    Raises:
+        UsageError: If the policy cannot be read.
     """
 
     def __init__(self, settings: HonestySettings, upstream: Upstream) -> None:
         self._settings, self._upstream = settings, upstream
+        self._policy = DecisionPolicy.read(settings.policy) if settings.policy is not None else None
 
     async def told(
         self, fields: JSONObject, outcome: ChoiceOutcome, answer: str, *, shown: bool
@@ -55,12 +66,40 @@ class HonestyRail:
         if not self._settings.on or outcome.text is not None or not answer.strip():
             return outcome
         p_sure, reason = await self._p_sure(fields, answer)
-        unsure = p_sure is not None and p_sure < self._settings.threshold
-        action = self._settings.below if unsure else "tell"
+        kept = await self._kept(fields, answer) if p_sure is not None else None
+        action, p_right = self._decided(p_sure, kept)
         if shown and action == "abstain":
             action = "caveat"
         text = {"tell": None, "caveat": self._settings.caveat, "abstain": self._settings.abstention}[action]
-        return replace(outcome, sureness=Sureness(p_sure, action, text, reason))
+        return replace(outcome, sureness=Sureness(p_sure, action, text, reason, p_right, kept))
+
+    def _decided(self, p_sure: float | None, kept: bool | None) -> tuple[Unsure, float | None]:
+        """What becomes of an answer, and with a policy how likely it is right."""
+        if p_sure is None:
+            return "tell", None
+        if self._policy is None:
+            return (self._settings.below if p_sure < self._settings.threshold else "tell"), None
+        decided = self._policy.decide(Evidence(p_sure, kept=kept))
+        actions: dict[str, Unsure] = {"caveat": "caveat", "abstain": "abstain"}
+        return actions.get(decided.action, "tell"), decided.p_right
+
+    async def _kept(self, fields: JSONObject, answer: str) -> bool | None:
+        """Whether the model answers the same without the picture; None where that cannot be told."""
+        messages, had_pictures = without_pictures(fields["messages"])
+        if not self._settings.without_picture or not had_pictures:
+            return None
+        asked = {
+            "model": fields["model"],
+            "messages": messages,
+            "max_tokens": _ANSWER_TOKENS,
+            "temperature": 0,
+        }
+        try:
+            raw = await self._upstream.ask("chat/completions", json.dumps(asked).encode("ascii"))
+            found = _object(_object(_first(parse_object(raw).get("choices"))).get("message")).get("content")
+        except (RequestError, NotStrictJSONError):
+            return None
+        return same_claim(answer, found, _question(messages)) if isinstance(found, str) else None
 
     async def _p_sure(self, fields: JSONObject, answer: str) -> tuple[float | None, str | None]:
         """The probability, or None and why there is none."""
@@ -84,6 +123,32 @@ class HonestyRail:
         return (
             (found, None) if found is not None else (None, "The model says neither that it is sure nor not.")
         )
+
+
+def without_pictures(messages: list[JSONObject]) -> tuple[list[JSONObject], bool]:
+    """The messages with their texts alone, and whether something was left out.
+
+    >>> parts = [{"type": "image_url"}, {"type": "text", "text": "Who?"}]
+    >>> without_pictures([{"role": "user", "content": parts}])
+    ([{'role': 'user', 'content': 'Who?'}], True)
+    """
+    found: list[JSONObject] = []
+    left_out = False
+    for message in messages:
+        content = message.get("content")
+        if isinstance(content, list):
+            texts = [part for part in content if _object(part).get("type") in TEXT_PARTS]
+            left_out = left_out or len(texts) < len(content)
+            found.append({**message, "content": "\n".join(str(part.get("text", "")) for part in texts)})
+        else:
+            found.append(message)
+    return found, left_out
+
+
+def _question(messages: list[JSONObject]) -> str:
+    """What the user said last."""
+    said = [one.get("content") for one in messages if one.get("role") == "user"]
+    return said[-1] if said and isinstance(said[-1], str) else ""
 
 
 @dataclass(frozen=True, slots=True)

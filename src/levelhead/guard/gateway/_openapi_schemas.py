@@ -248,6 +248,8 @@ def _levelhead() -> Schema:
             "p_sure": {"anyOf": [_SHARE, {"type": "null"}]},
             "action": _one_of(*get_args(Unsure)),
             "reason": _TEXT_OR_NULL,
+            "p_right": {**_SHARE, "description": "p_sure made honest; only with a policy."},
+            "same_without_picture": {"type": ["boolean", "null"], "description": "Only with a policy."},
         },
     )
     choice = _object(

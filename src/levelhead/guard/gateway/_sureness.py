@@ -18,6 +18,8 @@ class Sureness:
         action: `tell` alone, a `caveat` behind the answer, or to `abstain`: another text in its place.
         text: The caveat or that text; None to `tell`.
         reason: Why there is no p_sure; else None.
+        p_right: Probability that the answer is right, as the policy makes it of p_sure; None without one.
+        kept: Whether the answer is the same without the picture; None where that was not asked.
 
     Raises:
         ValueError: If the fields contradict each other.
@@ -27,6 +29,8 @@ class Sureness:
     action: Unsure
     text: str | None = field(default=None, repr=False)
     reason: str | None = None
+    p_right: float | None = None
+    kept: bool | None = None
 
     def __post_init__(self) -> None:
         if (self.p_sure is None) != (self.reason is not None):

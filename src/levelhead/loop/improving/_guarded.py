@@ -77,6 +77,7 @@ def guard_what_is_left(
     harm = summary["harm"]
     return {
         "detector": detector.name,
+        "threshold": detector.threshold,
         "arms": harm["setup"]["arms"],
         "over_refusal": harm["over_refusal"],
         "attack_success": harm["attack_success"],

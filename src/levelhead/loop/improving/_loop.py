@@ -1,9 +1,10 @@
 """The loop: measure, learn from what failed, guard what is left, measure again; each step once.
 
 The folder holds `loop.json` (what is improved, how, and which steps are done) and what the steps make: the
-run folders `before`, `learned`, `after` and `guarded`, the pictures that were read (`reading/before`,
-`reading/after`), `lessons`, `adapter`, and at the end `summary.json` and `report.html`. A loop that was
-killed goes on with the step that was under way, which goes on itself where it stopped.
+run folders `before`, `learned`, `after`, `guarded` and `watched`, the pictures that were read
+(`reading/before`, `reading/after`), `lessons`, `adapter`, how sure the tuned model is of its answers
+(`sureness`) with the `decision.json` found on them, and at the end `summary.json` and `report.html`. A loop
+that was killed goes on with the step that was under way, which goes on itself where it stopped.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from levelhead.errors import InterruptedRunError, LevelheadError, ModelError, Ru
 from levelhead.guard import Request
 from levelhead.illusion import load_questions, read_set
 from levelhead.loop.improving._change import change_of
+from levelhead.loop.improving._decide import answers_with_sureness, decide_at_run_time
 from levelhead.loop.improving._guarded import guard_what_is_left
 from levelhead.loop.improving._lessons import LessonSettings
 from levelhead.loop.improving._plan import Pace, Step, plan_steps
@@ -104,6 +106,7 @@ class Loop:
             self._step("tune", self._tune)
             self._step("after", lambda: self._measured("after", self._names.after))
             self._step("guard", self._guard)
+            self._step("decide", self._decide)
             summary = self._summary()
             write_whole(self.out / "summary.json", [json_text(summary, indent=2), "\n"])
         return summary
@@ -205,6 +208,27 @@ class Loop:
                 model, requests, self.out / "guarded", self.settings, self.threads, held
             )
 
+    def _decide(self) -> dict[str, Any]:
+        """Find when to answer, on what was watched, and see what that does to what is tested."""
+        illusion = MeasureSettings(
+            suites=("illusion",),
+            size=replace(self.settings.size, with_shift=False),
+            seed=self.settings.seed,
+            selection=self.split.selection("watched"),
+        )
+        with self._loaded(self._names.after) as model:
+            measure(model, self.out / "watched", illusion, threads=self.threads, tell=self.tell)
+            asked = {
+                place: answers_with_sureness(model, read_run(self.out / place), self.out / "sureness" / place)
+                for place in ("watched", "after")
+            }
+        return decide_at_run_time(
+            asked["watched"],
+            asked["after"],
+            self.out,
+            harm_threshold=self._state["guard"]["threshold"],
+        )
+
     def _requests(self, model: Model, side: Side) -> list[Request]:
         return harm_requests(model, self.out / side, self._side(side))
 
@@ -214,7 +238,7 @@ class Loop:
     def _summary(self) -> dict[str, Any]:
         before, after = read_run(self.out / "before"), read_run(self.out / "after")
         reading = {place: read_run(self.out / "reading" / place).rows for place in ("before", "after")}
-        state = {name: self._state[name] for name in ("learn", "lessons", "tune", "guard")}
+        state = {name: self._state[name] for name in ("learn", "lessons", "tune", "guard", "decide")}
         return {
             "schema": _SCHEMA,
             "levelhead": __version__,

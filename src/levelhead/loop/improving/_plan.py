@@ -68,6 +68,7 @@ def plan_steps(settings: LoopSettings, split: Split, pace: Pace) -> list[Step]:
     size, epochs = settings.size, settings.tuning.epochs
     asked: dict[Side, _Asked] = {side: _Asked.of(size, split, side) for side in ("learned", "tested")}
     watched = _Asked.of(WATCHED_SIZE, split, "watched")
+    decided = _Asked.of(size, split, "watched")
     lessons = round(
         asked["learned"].questions * _LESSONS_OF_EACH + asked["learned"].facts + asked["learned"].requests
     )
@@ -90,6 +91,13 @@ def plan_steps(settings: LoopSettings, split: Split, pace: Pace) -> list[Step]:
             "put the guard in front, and keep what it got wrong",
             asked["tested"].requests,
             asked["tested"].requests * pace.answer * 4,
+        ),
+        Step(
+            "decide",
+            "find when to answer, to add a caveat and to abstain",
+            decided.questions * _CONDITIONS,
+            decided.questions * _CONDITIONS * pace.answer
+            + 8 * (decided.questions + asked["tested"].questions) * pace.score,
         ),
     ]
 
