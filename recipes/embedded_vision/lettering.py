@@ -81,6 +81,19 @@ def write(
     return [_turned(letter, middle, angle) for letter in letters]
 
 
+def write_line(
+    picture: Image.Image, text: str, *, left: float, top: float, font_name: str, pixels: int, ink: Color
+) -> list[Letter]:
+    """Write a text on one line from a place on, whether it fits the picture or not.
+
+    Returns:
+        The letters without the spaces, also those outside of the picture.
+    """
+    face = font(font_name, pixels)
+    ImageDraw.Draw(picture).text((left, top), text, font=face, fill=ink)
+    return _letters(text, face, left, top + 0.6 * face.getmetrics()[0])
+
+
 def _place(rng: random.Random, room: float, jitter: float) -> float:
     return max(0.0, room) * (0.5 + jitter * (rng.random() - 0.5))
 

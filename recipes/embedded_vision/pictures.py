@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from embedded_vision.facts import Facts, Nothing, Thing, Writing
 from embedded_vision.grounds import SIDE, Color, any_color, ink_on, near, plain, varied, weathered
-from embedded_vision.lettering import Box, Letter, write
+from embedded_vision.lettering import Box, Letter, write, write_line
 from embedded_vision.pictograms import Pictograms
 from embedded_vision.scenes import SCENES
 from embedded_vision.shapes import draw_shapes
@@ -74,6 +74,31 @@ class Studio:
         }[kind or drawn_kind]
         picture = drawing(rng, difficulty)
         return Picture(weathered(rng, picture.image, difficulty), picture.facts, picture.letters)
+
+    def page(self, number: int, *, difficulty: float = 1.0) -> Picture:
+        """Draw a picture that is full of words, some forty letters, to learn letters from.
+
+        Args:
+            number: Which one.
+            difficulty: From 0 (upright letters of one size, black on white) to 1 (everything).
+        """
+        rng = random.Random(f"{self.seed}/page/{number}")
+        first = any_color(rng) if rng.random() < difficulty else (255, 255, 255)
+        second = near(rng, first)
+        image = varied(rng, first, second) if rng.random() < difficulty else plain(first)
+        ink = ink_on(rng, (first, second), least=120 - 60 * difficulty)
+        pixels = round(rng.uniform(32 - 12 * difficulty, 36 + 20 * difficulty))
+        face = rng.choice(self.fonts)
+        top, left = rng.randint(-pixels // 3, pixels // 3), rng.randint(-pixels // 3, pixels // 3)
+        letters: list[Letter] = []
+        texts = []
+        while top < SIDE:
+            texts.append(self.words.phrase(rng, 3, 12))
+            letters += write_line(
+                image, texts[-1], left=left, top=top, font_name=face, pixels=pixels, ink=ink
+            )
+            top += round(pixels * rng.uniform(1.3, 1.3 + 0.5 * difficulty))
+        return Picture(weathered(rng, image, difficulty), Writing(" ".join(texts)), letters)
 
     def _text(self, rng: random.Random, difficulty: float) -> str:
         longest = round(5 + 7 * difficulty)

@@ -92,9 +92,10 @@ class Aim(nn.Module):  # type: ignore[misc]
         distance = (emitted - wanted).square().sum(dim=-1).mean() / (2 * self.half_squares.mean())
         scored = _scored_positions(targets) if fillers else targets != 0
         caption = F.cross_entropy(self.scores(emitted[scored]), targets[scored])
-        return {"caption": caption, "distance": distance, "letters": self._letters_loss(patches, letters)}
+        return {"caption": caption, "distance": distance, "letters": self.letters_loss(patches, letters)}
 
-    def _letters_loss(self, patches: torch.Tensor, letters: torch.Tensor) -> torch.Tensor:
+    def letters_loss(self, patches: torch.Tensor, letters: torch.Tensor) -> torch.Tensor:
+        """Cross-entropy of the letters in the patches; see `forward`."""
         logits = self.letters(patches).unflatten(-1, (LETTERS_IN_PATCH, LETTER_CLASSES))
         weight = torch.ones(LETTER_CLASSES)
         weight[0] = _EMPTY_WEIGHT  # most patches are empty

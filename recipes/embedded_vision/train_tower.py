@@ -19,7 +19,15 @@ from embedded_vision.measure import SETS, measure, validation_sets
 from embedded_vision.pictograms import TRAIN_SETS, load_pictograms
 from embedded_vision.pictures import Studio
 from embedded_vision.session import LOG, Schedule, Session, keep_rows
-from embedded_vision.state import CHECKPOINT, METHODS, Training, embedded_folder, load_training, new_training
+from embedded_vision.state import (
+    CHECKPOINT,
+    METHODS,
+    Training,
+    embedded_folder,
+    load_training,
+    new_training,
+    next_stage,
+)
 from embedded_vision.tower import SIZES, parameters_of
 from embedded_vision.words import word_lists
 
@@ -57,6 +65,8 @@ def run(options: argparse.Namespace) -> None:
     if file.is_file():
         training = load_training(file, captions)
         keep_rows(options.out / LOG, training.step)
+    elif options.start is not None:
+        training = next_stage(options.start, captions, "all")
     else:
         training = new_training(options.size, captions, options.method)
     print(
@@ -91,7 +101,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint and the log")
     parser.add_argument("--pictograms", type=Path, required=True)
-    parser.add_argument("--size", choices=SIZES, default="large", help="of a new tower")
+    parser.add_argument("--start", type=Path, help="checkpoint of stage 0")
+    parser.add_argument("--size", choices=SIZES, default="large", help="of a new tower without a stage 0")
     parser.add_argument("--method", choices=METHODS, default="muon", help="optimizer of a new tower")
     parser.add_argument("--minutes", type=float, required=True, help="how long this session may take")
     parser.add_argument("--pictures", type=int, default=1_500_000, help="of all sessions; the schedule's end")
