@@ -151,7 +151,10 @@ class Loop:
     def _learn(self) -> dict[str, Any]:
         """Ask what is learned from, and what is watched before anything is learned."""
         with self._loaded(self.name) as model:
-            measure(model, self.out / "learned", self._side("learned"), threads=self.threads, tell=self.tell)
+            asked = self._side("learned")
+            # How far pictures shift log-probabilities is shown of the tested side alone.
+            asked = replace(asked, size=replace(asked.size, with_shift=False))
+            measure(model, self.out / "learned", asked, threads=self.threads, tell=self.tell)
             self.tell("What is watched, before tuning")
             return {"watched": watched_numbers(model, self.settings, self.split, self.threads)}
 
