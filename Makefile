@@ -20,7 +20,7 @@ $(VENV)/.ready: pyproject.toml Makefile
 	touch $@
 
 demo: setup
-	$(BIN)/levelhead measure embedded+ocr --suite illusion --limit 26 --out demo
+	$(BIN)/levelhead measure embedded+ocr --suite illusion,honesty,harm --size quick --out demo
 
 # One file is one worker's; a worker has one thread, because two that wait for each other spin.
 test: setup lint
