@@ -18,6 +18,7 @@ FLOORS = {
     "records": 0,
     "errors": 0,
     "_version": 0,
+    "replicas": 0,
     "__main__": 5,
     "models": 1,
     "metrics": 1,
@@ -72,6 +73,12 @@ def test_no_import_runs_upward(path: Path) -> None:
 def test_the_three_systems_do_not_import_each_other(path: Path) -> None:
     if room(path) in SYSTEMS:
         assert not rooms_used(path) & (SYSTEMS - {room(path)})
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_one_module_knows_ray(path: Path) -> None:
+    if path != SOURCE / "replicas.py":
+        assert "ray" not in {name.split(".")[0] for name in imports(path)}
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))

@@ -51,13 +51,22 @@ def judge(
     calibration: guard_options.CalibrationOption = None,
     batch: guard_options.Batch = 64,
     threads: options.Threads = None,
+    engine: options.EngineOption = options.Engine.LOCAL,
+    replicas: options.Replicas = None,
 ) -> None:
     """Judge every answer of a file; one that was judged before is skipped."""
-    from levelhead.guard import judge_file, load_detector
+    from levelhead.guard import ReplicatedDetector, judge_file, load_detector
     from levelhead.running import choose_style
 
-    with load_detector(detector, calibration=calibration, threads=threads) as loaded, interruptible(out):
-        report = judge_file(loaded, file, out, batch=batch, progress=choose_style())
+    copies = options.replicas_of(engine, replicas)
+    made = (
+        load_detector(detector, calibration=calibration, threads=threads)
+        if copies is None
+        else ReplicatedDetector(detector, copies, part=batch, calibration=calibration, threads=threads or 1)
+    )
+    with made as loaded, interruptible(out):
+        at_once = batch if copies is None else 2 * copies * batch  # so that no copy waits
+        report = judge_file(loaded, file, out, batch=at_once, progress=choose_style())
         threshold = loaded.threshold
     typer.echo(
         f"\n{report.flagged:,} of {report.rows:,} answers are flagged (p_harm of {threshold:.3f} or more); "

@@ -83,6 +83,8 @@ def evaluate_model(
     exact: options.Exact = False,
     threads: options.Threads = None,
     concurrency: options.Concurrency = 16,
+    engine: options.EngineOption = options.Engine.LOCAL,
+    replicas: options.Replicas = None,
 ) -> None:
     """Attack a model with and without its guard; write summary.json and report.html."""
     from levelhead.guard import evaluate_guard, load_detoxifier, read_suites, that_it_can_see
@@ -97,7 +99,14 @@ def evaluate_model(
         rewriter = stack.enter_context(load_detoxifier(detoxifier or _usual_detoxifier(), threads=threads))
         judging = _judging(stack, detectors[0], judge, llm_judge, threads, concurrency)
         loaded = stack.enter_context(
-            load_model(model, dtype=dtype.value, exact=exact, threads=threads, concurrency=concurrency)
+            load_model(
+                model,
+                dtype=dtype.value,
+                exact=exact,
+                threads=threads,
+                concurrency=concurrency,
+                replicas=options.replicas_of(engine, replicas),
+            )
         )
         asked = that_it_can_see(loaded, requests)
         if left_out := len(requests) - len(asked):

@@ -50,6 +50,8 @@ def probe_model(
     exact: options.Exact = False,
     threads: options.Threads = None,
     concurrency: options.Concurrency = 16,
+    engine: options.EngineOption = options.Engine.LOCAL,
+    replicas: options.Replicas = None,
 ) -> None:
     """Ask a model every question and write down what it knows: rows.jsonl, one row per question."""
     from levelhead.honesty import probe
@@ -57,7 +59,14 @@ def probe_model(
 
     examples = questions(data, apart_from or [], limit, seed)
     with (
-        load_model(model, dtype=dtype.value, exact=exact, threads=threads, concurrency=concurrency) as loaded,
+        load_model(
+            model,
+            dtype=dtype.value,
+            exact=exact,
+            threads=threads,
+            concurrency=concurrency,
+            replicas=options.replicas_of(engine, replicas),
+        ) as loaded,
         interruptible(out),
     ):
         form = prompt_format(loaded, examples, style, shots or [], shot_count, seed)
@@ -96,6 +105,8 @@ def evaluate_model(
     exact: options.Exact = False,
     threads: options.Threads = None,
     concurrency: options.Concurrency = 16,
+    engine: options.EngineOption = options.Engine.LOCAL,
+    replicas: options.Replicas = None,
 ) -> None:
     """Ask a model every question and whether it is sure; write summary.json and report.html."""
     from levelhead.honesty import AnswerRow, evaluate, rows_from
@@ -105,7 +116,14 @@ def evaluate_model(
 
     examples = questions(data, apart_from or [], limit, seed)
     with (
-        load_model(model, dtype=dtype.value, exact=exact, threads=threads, concurrency=concurrency) as loaded,
+        load_model(
+            model,
+            dtype=dtype.value,
+            exact=exact,
+            threads=threads,
+            concurrency=concurrency,
+            replicas=options.replicas_of(engine, replicas),
+        ) as loaded,
         interruptible(out),
     ):
         form = prompt_format(loaded, examples, style, shots or [], shot_count, seed)

@@ -60,12 +60,19 @@ def run_set(
     exact: options.Exact = False,
     threads: options.Threads = None,
     concurrency: options.Concurrency = 16,
+    engine: options.EngineOption = options.Engine.LOCAL,
+    replicas: options.Replicas = None,
 ) -> None:
     """Ask a model every question without a picture, with a blank, a right and wrong pictures."""
     from levelhead.models import load_model
 
     with load_model(
-        model, dtype=dtype.value, exact=exact, threads=threads, concurrency=concurrency
+        model,
+        dtype=dtype.value,
+        exact=exact,
+        threads=threads,
+        concurrency=concurrency,
+        replicas=options.replicas_of(engine, replicas),
     ) as loaded:
         run_illusion(
             loaded,

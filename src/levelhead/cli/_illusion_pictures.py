@@ -84,12 +84,15 @@ def build_set(
         bool, typer.Option("--estimate", help="Make some pictures, tell what the others will take, and end.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a build that is costly.")] = False,
+    engine: options.EngineOption = options.Engine.LOCAL,
+    replicas: options.Replicas = None,
 ) -> None:
     """Make the pictures and write the set as an ImageFolder: metadata.jsonl, image files and a data card."""
     from levelhead.illusion import (
         DiffusionSettings,
         KindSettings,
         Prompts,
+        ReplicatedKind,
         ServerSettings,
         default_cache,
         load_questions,
@@ -108,6 +111,8 @@ def build_set(
         prompts=Prompts() if prompts is None else read_prompts(prompts),
     )
     made = make_kinds([kind.strip() for kind in kinds.split(",")], settings)
+    if (copies := options.replicas_of(engine, replicas)) is not None:
+        made = [ReplicatedKind(kind, copies) for kind in made]
     chosen = select(load_questions(bank), questions)
     kept = cache or default_cache()
     costly = any(kind.costly for kind in made)

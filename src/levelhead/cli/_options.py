@@ -17,6 +17,13 @@ class DTypeName(StrEnum):
     BFLOAT16 = "bfloat16"
 
 
+class Engine(StrEnum):
+    """Where the work is done."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 class Mode(StrEnum):
     """How answers are asked for and judged."""
 
@@ -44,6 +51,14 @@ Exact = Annotated[
 ]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Local models: threads of torch.")]
 Concurrency = Annotated[int, typer.Option("--concurrency", min=1, help="Servers: requests at once.")]
+EngineOption = Annotated[
+    Engine,
+    typer.Option("--engine", help="local: in this process. ray: copies on Ray, here or on its cluster."),
+]
+Replicas = Annotated[
+    int | None,
+    typer.Option("--replicas", min=1, help="ray: so many copies. [default: one for each processor here]"),
+]
 ModeOption = Annotated[
     Mode,
     typer.Option(
@@ -55,3 +70,20 @@ NoShift = Annotated[
     bool, typer.Option("--no-shift", help="Leave out the log-probabilities of right and pictured answers.")
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the pictures.")]
+
+
+def replicas_of(engine: Engine, replicas: int | None) -> int | None:
+    """How many copies there are to be; None for none.
+
+    Raises:
+        UsageError: If copies are asked for without an engine that makes them.
+    """
+    import os
+
+    from levelhead.errors import UsageError
+
+    if engine is Engine.LOCAL:
+        if replicas is not None:
+            raise UsageError("--replicas was given, but copies are made by Ray alone. Add --engine ray.")
+        return None
+    return replicas or len(os.sched_getaffinity(0))

@@ -38,6 +38,7 @@ from levelhead.guard.detector._load import load_detector
 from levelhead.guard.detector._probe import ProbeDetector
 from levelhead.guard.detector._reading import ReadingDetector
 from levelhead.guard.detector._remote import POLICY, RemoteDetector
+from levelhead.guard.detector._replicated import ReplicatedDetector
 from levelhead.guard.detoxifier._detoxifier import Detoxifier, Rewriting
 from levelhead.guard.detoxifier._generative import GenerativeDetoxifier
 from levelhead.guard.detoxifier._load import load_detoxifier
@@ -184,6 +185,7 @@ __all__ = [
     "Protector",
     "ReadingDetector",
     "RemoteDetector",
+    "ReplicatedDetector",
     "Request",
     "Review",
     "Reviewed",

@@ -32,6 +32,7 @@ from levelhead.illusion.pictures._images_api import ServerSettings
 from levelhead.illusion.pictures._kind import DrawnKind, Order, Picture, PictureKind, picture_seed
 from levelhead.illusion.pictures._kinds import KINDS, KindSettings, make_kinds
 from levelhead.illusion.pictures._prompts import Prompts, read_prompts
+from levelhead.illusion.pictures._replicated import ReplicatedKind
 from levelhead.illusion.pictures._scene import typographic_scene
 from levelhead.illusion.pictures._typographic import typographic
 from levelhead.illusion.writing._accept import AcceptReport, accept_questions
@@ -80,6 +81,7 @@ __all__ = [
     "QuestionReview",
     "Recheck",
     "Rejection",
+    "ReplicatedKind",
     "ReviewedQuestion",
     "Row",
     "ServerSettings",

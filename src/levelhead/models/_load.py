@@ -43,6 +43,7 @@ def load_model(
     exact: bool = False,
     threads: int | None = None,
     concurrency: int = 16,
+    replicas: int | None = None,
 ) -> Model:
     """Load a model by its name.
 
@@ -54,6 +55,7 @@ def load_model(
         exact: Local models: float32 and one prompt at a time, so that no answer depends on its neighbours.
         threads: Local models: threads of torch; None leaves torch's own choice.
         concurrency: Servers: requests under way at once.
+        replicas: Local models: so many copies of it, on Ray. None asks one, in this process.
 
     Raises:
         UsageError: If the name is of no known form or the checkpoint is not there.
@@ -63,6 +65,10 @@ def load_model(
     if (place := name.rfind(_CONTRAST)) > 0 and name[place + len(_CONTRAST) :][:1] in ("", "="):
         from levelhead.models._contrast import Contrast, ContrastModel
 
+        if replicas is not None:
+            raise UsageError(
+                f"{name} contrasts every step, which copies on Ray do not. Leave out --engine ray."
+            )
         contrast = Contrast.parse(name[place + len(_CONTRAST) :].removeprefix("="))
         seeing = load_model(name[:place], dtype=dtype, exact=exact, threads=threads, concurrency=concurrency)
         return ContrastModel(seeing, contrast)
@@ -71,9 +77,18 @@ def load_model(
         from levelhead.models._user_cache import cache_folder
 
         inner = load_model(
-            name.removesuffix("+ocr"), dtype=dtype, exact=exact, threads=threads, concurrency=concurrency
+            name.removesuffix("+ocr"),
+            dtype=dtype,
+            exact=exact,
+            threads=threads,
+            concurrency=concurrency,
+            replicas=replicas,
         )
         return OCRModel(inner, TextReader(cache=cache_folder() / "read_words.sqlite3"))
+    if replicas is not None:
+        from levelhead.models._replicated import ReplicatedModel
+
+        return ReplicatedModel(name, replicas, dtype=dtype, exact=exact, threads=threads)
     if name.startswith("openai:"):
         from levelhead.models._openai import OpenAIModel
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from levelhead.models._contrast import Contrast
 
 
+_USUAL_BATCH = 16
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How replies are drawn.
@@ -133,6 +136,17 @@ class Model(ABC):
             "given text. Use a local model (hf:...) or a server that does, such as vLLM."
         )
 
+    def plan_generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[list[int]]:
+        """The batches in which `iter_generate` answers, as places among the prompts, each place once.
+
+        A batch that is asked by itself is answered as it is among the others.
+        """
+        yield from _slices(len(prompts))
+
+    def plan_score(self, prompts: Sequence[Prompt], continuations: Sequence[str]) -> Iterator[list[int]]:
+        """The same for `iter_score`."""
+        yield from _slices(len(prompts))
+
     @property
     def can_contrast(self) -> bool:
         """Whether `iter_contrast` works: only where the logits of every step are at hand."""
@@ -192,6 +206,12 @@ class Model(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _slices(count: int) -> Iterator[list[int]]:
+    """The places up to a count in batches of a usual size."""
+    for start in range(0, count, _USUAL_BATCH):
+        yield list(range(start, min(start + _USUAL_BATCH, count)))
 
 
 def check_pairs(prompts: Sequence[Prompt], continuations: Sequence[str]) -> None:

@@ -47,22 +47,33 @@ class TextModel(LocalModel):
     ) -> Iterator[list[tuple[int, list[Reply]]]]:
         check_pictures(self, prompts)
         rows = self._prompt_rows(prompts)
-        room = sampling.max_new_tokens
-        fitting = [index for index, row in enumerate(rows) if len(row) + room <= self._context]
-        if len(fitting) < len(rows):
-            left_out = sorted(set(range(len(rows))) - set(fitting))
+        left_out, batches = self._planned([len(row) for row in rows], sampling)
+        if left_out:
+            room = sampling.max_new_tokens
             yield [
                 (index, [Reply.failed(self._too_long(len(rows[index]), room))] * sampling.n)
                 for index in left_out
             ]
-        lengths = [(len(rows[index]) + room) * sampling.n for index in fitting]
-        for places in plan_batches(lengths, max_tokens=BATCH_TOKENS, max_rows=self._rows_of(sampling)):
-            batch = [fitting[place] for place in places]
+        for batch in batches:
             emitted = self._decoder.decode([rows[index] for index in batch], sampling, self._stops(sampling))
             yield [
                 (index, [self._reply(row, sampling) for row in samples])
                 for index, samples in zip(batch, emitted, strict=True)
             ]
+
+    def plan_generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[list[int]]:
+        left_out, batches = self._planned([len(row) for row in self._prompt_rows(prompts)], sampling)
+        yield from [left_out] if left_out else []
+        yield from batches
+
+    def _planned(self, lengths: Sequence[int], sampling: Sampling) -> tuple[list[int], list[list[int]]]:
+        """The places of prompts that are too long, and the batches of the others."""
+        room = sampling.max_new_tokens
+        fitting = [index for index, length in enumerate(lengths) if length + room <= self._context]
+        costs = [(lengths[index] + room) * sampling.n for index in fitting]
+        plan = plan_batches(costs, max_tokens=BATCH_TOKENS, max_rows=self._rows_of(sampling))
+        left_out = sorted(set(range(len(lengths))) - set(fitting))
+        return left_out, [[fitting[place] for place in places] for places in plan]
 
     def iter_contrast(
         self,
@@ -94,16 +105,10 @@ class TextModel(LocalModel):
     ) -> Iterator[list[tuple[int, Score]]]:
         check_pairs(prompts, continuations)
         check_pictures(self, prompts)
-        heads: dict[tuple[int, ...], dict[int, list[int]]] = {}
-        for index, (head, own) in enumerate(self._scored_rows(prompts, continuations)):
-            if len(head) + len(own) > self._context:
-                yield [(index, Score((), self._too_long(len(head) + len(own), 0)))]
-            else:
-                heads.setdefault(tuple(head), {})[index] = own
-        groups = list(heads.items())
-        costs = [len(own) * (len(head) + _LOGITS_COST * max(map(len, own.values()))) for head, own in groups]
-        for places in plan_batches(costs, max_tokens=BATCH_TOKENS, max_rows=self._batch_rows):
-            batch = [groups[place] for place in places]
+        too_long, batches = self._planned_scores(list(self._scored_rows(prompts, continuations)))
+        for index, length in too_long.items():
+            yield [(index, Score((), self._too_long(length, 0)))]
+        for batch in batches:
             scores = self._decoder.score(
                 [list(head) for head, _ in batch], [list(own.values()) for _, own in batch]
             )
@@ -112,6 +117,31 @@ class TextModel(LocalModel):
                 for (_, own), group_scores in zip(batch, scores, strict=True)
                 for index, score in zip(own, group_scores, strict=True)
             ]
+
+    def plan_score(self, prompts: Sequence[Prompt], continuations: Sequence[str]) -> Iterator[list[int]]:
+        too_long, batches = self._planned_scores(list(self._scored_rows(prompts, continuations)))
+        yield from [list(too_long)] if too_long else []
+        for batch in batches:
+            yield sorted(index for _, own in batch for index in own)
+
+    def _planned_scores(
+        self, rows: Sequence[tuple[list[int], list[int]]]
+    ) -> tuple[dict[int, int], list[list[tuple[tuple[int, ...], dict[int, list[int]]]]]]:
+        """The lengths of rows that are too long, by place, and the batches of the others.
+
+        A batch holds the beginnings that are read once, each with what is scored after it, by place.
+        """
+        heads: dict[tuple[int, ...], dict[int, list[int]]] = {}
+        too_long: dict[int, int] = {}
+        for index, (head, own) in enumerate(rows):
+            if len(head) + len(own) > self._context:
+                too_long[index] = len(head) + len(own)
+            else:
+                heads.setdefault(tuple(head), {})[index] = own
+        groups = list(heads.items())
+        costs = [len(own) * (len(head) + _LOGITS_COST * max(map(len, own.values()))) for head, own in groups]
+        plan = plan_batches(costs, max_tokens=BATCH_TOKENS, max_rows=self._batch_rows)
+        return too_long, [[groups[place] for place in places] for places in plan]
 
     def _rows_of(self, sampling: Sampling) -> int:
         return max(1, self._batch_rows // sampling.n)

@@ -122,12 +122,27 @@ class VisionModel(LocalModel):
             rows: Most rows in a batch.
             room: Tokens kept free in the context for the answer.
         """
+        for indices in self._planned(prompts, texts, rows=rows, room=room):
+            yield self._encode_rows(indices, prompts, texts, room)
+
+    def plan_generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[list[int]]:
+        rows = max(1, self._batch_rows // sampling.n)
+        yield from self._planned(prompts, self._texts(prompts), rows=rows, room=sampling.max_new_tokens)
+
+    def plan_score(self, prompts: Sequence[Prompt], continuations: Sequence[str]) -> Iterator[list[int]]:
+        wholes = [head + own for head, own in zip(self._texts(prompts), continuations, strict=True)]
+        yield from self._planned(prompts, wholes, rows=self._batch_rows, room=0)
+
+    def _planned(
+        self, prompts: Sequence[Prompt], texts: Sequence[str], *, rows: int, room: int
+    ) -> Iterator[list[int]]:
+        """The places of each batch, rows with pictures apart from those without."""
         lengths = self._lengths(prompts, texts, room)
         for with_pictures in (True, False):
             group = [index for index, prompt in enumerate(prompts) if bool(prompt.images) == with_pictures]
             group_lengths = [lengths[index] for index in group]
             for places in plan_batches(group_lengths, max_tokens=BATCH_TOKENS, max_rows=rows):
-                yield self._encode_rows([group[place] for place in places], prompts, texts, room)
+                yield [group[place] for place in places]
 
     def _lengths(self, prompts: Sequence[Prompt], texts: Sequence[str], room: int) -> list[int]:
         """Tokens of each row, as far as can be told before the processor runs."""
