@@ -250,9 +250,9 @@ needs_weights = pytest.mark.skipif(
 
 def start(out: Path) -> subprocess.Popen[str]:
     """Measure the embedded model in a process of its own."""
-    words = ["measure", "embedded+ocr", "--limit", "2", "--no-shift", "--threads", "1", "--out", str(out)]
+    words = ["measure", "embedded+ocr", "--suite", "illusion", "--limit", "2", "--no-shift", "--threads", "1"]
     return subprocess.Popen(
-        [sys.executable, "-m", "levelhead", *words],
+        [sys.executable, "-m", "levelhead", *words, "--out", str(out)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
