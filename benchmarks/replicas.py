@@ -2,9 +2,9 @@
 
     python benchmarks/replicas.py --out results/replicas.json
 
-The model is the embedded one with OCR eyes on questions of the illusion suite, the detector the shipped encoder
-on answers of a hundred words; every copy has one thread. Pictures are read and copies are loaded before anything
-is timed. Replies, summaries and verdicts of all arms are compared.
+The model is the embedded one with OCR eyes on questions of the illusion suite, the detector the shipped
+encoder on answers of a hundred words; every copy has one thread. Copies are loaded before anything is timed.
+Replies, summaries and verdicts of all arms are compared.
 """
 
 from __future__ import annotations

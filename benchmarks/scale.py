@@ -2,9 +2,9 @@
 
     python benchmarks/scale.py --out results/scale.json
 
-Nothing here is timed. Rates come from files in results/, each named beside what follows from it. The simulation
-takes only the processor time of one request and the time of the server behind it, both measured with one client,
-and is held against what the gateway did with 8 and with 32 clients.
+Nothing here is timed. Rates come from files in results/, each named beside what follows from it. The
+simulation takes only the processor time of one request and the time of the server behind it, both measured
+with one client, and is held against what the gateway did with 8 and with 32 clients.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def main() -> None:
             "core_hours": round(PAIRS * MODELS / answers * 2 / 3600, 1),
         },
         "probing": {
-            "work": f"{QUESTIONS} questions, one greedy answer and how sure, a model of the embedded one's size",
+            "work": f"{QUESTIONS} questions, an answer and how sure, a model of the embedded one's size",
             "from": f"results/probe_loop.json: {probed:.2f} questions per second on one core",
             "core_hours": round(QUESTIONS / probed / 3600),
         },
