@@ -49,13 +49,18 @@ class TrainingBatches(Dataset[Batch]):  # type: ignore[misc]
 
     def loader(self, start: int, end: int, workers: int) -> DataLoader[Batch]:
         """Batches `start` to `end`, drawn ahead by worker processes."""
-        return DataLoader(
-            self,
-            batch_size=None,
-            sampler=range(start, end),
-            num_workers=workers,
-            prefetch_factor=4 if workers else None,
-        )
+        return drawn_ahead(self, start, end, workers)
+
+
+def drawn_ahead(batches: Dataset[Any], start: int, end: int, workers: int) -> DataLoader[Any]:
+    """Batches `start` to `end` of a set of batches, drawn ahead by worker processes."""
+    return DataLoader(
+        batches,
+        batch_size=None,
+        sampler=range(start, end),
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+    )
 
 
 def to_batch(pictures: list[Picture], captions: CaptionVocabulary) -> Batch:

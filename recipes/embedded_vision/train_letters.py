@@ -15,7 +15,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from embedded_vision.captions import CaptionVocabulary
-from embedded_vision.data import pixels_of, tokenizer_vocabulary
+from embedded_vision.data import drawn_ahead, pixels_of, tokenizer_vocabulary
 from embedded_vision.fonts import HELD_OUT_FONTS, TRAIN_FONTS
 from embedded_vision.pictograms import TRAIN_SETS, load_pictograms
 from embedded_vision.pictures import Studio
@@ -64,13 +64,7 @@ class Pages(Dataset[Page]):  # type: ignore[misc]
 
     def loader(self, start: int, end: int, workers: int) -> DataLoader[Page]:
         """Batches `start` to `end`, drawn ahead by worker processes."""
-        return DataLoader(
-            self,
-            batch_size=None,
-            sampler=range(start, end),
-            num_workers=workers,
-            prefetch_factor=4 if workers else None,
-        )
+        return drawn_ahead(self, start, end, workers)
 
 
 def losses_of(training: Training, page: Page) -> dict[str, torch.Tensor]:
