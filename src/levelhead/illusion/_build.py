@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from sys import intern
 
 from levelhead.errors import RunFolderError, UsageError
 from levelhead.illusion._cache import PictureCache
@@ -105,19 +106,18 @@ def build(
             for _ in workshop.make([plan for plan in plans if plan.kind is kind]):
                 if progress is not None:
                     progress(workshop.done, len(plans))
-        rows = [workshop.rows[plan.id] for plan in plans if plan.id in workshop.rows]
         _list(out / FAILURES, [asdict(failure) for failure in workshop.failures])
         _list(out / MISSING, [asdict(one) for one in missing])
-        write_card(out, rows, seed=seed, questions=len(questions), recheck=recheck)
-        write_rows(out, rows)
+        write_card(out, workshop.rows(plans), seed=seed, questions=len(questions), recheck=recheck)
+        write_rows(out, workshop.rows(plans))
     except OSError as error:
         raise RunFolderError(
             f"The set cannot be written to {out}: {error.strerror}. What is there is kept; run the command "
             "again when there is room and permission."
         ) from error
     return BuildReport(
-        questions=len({row.question_id for row in rows}),
-        pictures=len(rows),
+        questions=len({plan.question.id for plan in plans if workshop.holds(plan)}),
+        pictures=sum(map(workshop.holds, plans)),
         written=workshop.written,
         rates=workshop.rates(),
         failures=tuple(workshop.failures),
@@ -133,18 +133,17 @@ def resolve_kinds(kinds: Sequence[str | PictureKind]) -> list[PictureKind]:
 
 
 class _Workshop:
-    """Makes pictures and puts them into the set.
+    """Makes pictures and puts them into the set. Of a finished one it remembers what cannot be planned.
 
     Attributes:
         done: Pictures that are finished, failed ones included.
         written: Pictures that were not there yet, or were different.
-        rows: The finished ones, by id.
         failures: The failed ones.
     """
 
     def __init__(self, out: Path, cache: PictureCache | None) -> None:
         self.done = self.written = 0
-        self.rows: dict[str, Row] = {}
+        self._made_as: dict[str, tuple[bytes, str, str]] = {}  # by id: SHA-256, license, source
         self.failures: list[Failure] = []
         self._out, self._cache = out, cache
         self._made: dict[str, int] = {}
@@ -157,6 +156,17 @@ class _Workshop:
                 self._put(plan, outcome)
                 self.done += 1
                 yield
+
+    def holds(self, plan: Plan) -> bool:
+        """Whether a planned picture is finished."""
+        return plan.id in self._made_as
+
+    def rows(self, plans: Iterable[Plan]) -> Iterator[Row]:
+        """The rows of those that are finished; each is made when it is wanted, for they are many."""
+        for plan in plans:
+            if (made := self._made_as.get(plan.id)) is not None:
+                sha256, license_name, source = made
+                yield plan.row(sha256=sha256.hex(), license=license_name, source=source)
 
     def rates(self) -> dict[str, float]:
         """By kind, pictures made per second."""
@@ -195,13 +205,14 @@ class _Workshop:
                 (self._out / METADATA).unlink(missing_ok=True)
                 path.unlink()
             return
-        sha256 = hashlib.sha256(outcome.data).hexdigest()
-        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        sha256 = hashlib.sha256(outcome.data).digest()
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).digest() != sha256:
             # While pictures change, the old list of them would lie.
             (self._out / METADATA).unlink(missing_ok=True)
             replace_file(path, outcome.data)
             self.written += 1
-        self.rows[plan.id] = plan.row(sha256=sha256, license=outcome.license, source=outcome.source)
+        # Thousands of pictures share a few licenses and sources; each is kept once.
+        self._made_as[plan.id] = (sha256, intern(outcome.license), intern(outcome.source))
 
 
 def _list(path: Path, entries: Sequence[Mapping[str, object]]) -> None:

@@ -6,7 +6,7 @@ It follows from the set alone, without dates or names of machines: two builds ha
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from levelhead.illusion._recheck import Recheck
@@ -19,7 +19,7 @@ _CONDITIONS = ("blank", "factual", "spurious")
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
 
 
-def write_card(out: Path, rows: Sequence[Row], *, seed: int, questions: int, recheck: Recheck | None) -> None:
+def write_card(out: Path, rows: Iterable[Row], *, seed: int, questions: int, recheck: Recheck | None) -> None:
     """Write the card of a set.
 
     Args:
@@ -32,24 +32,54 @@ def write_card(out: Path, rows: Sequence[Row], *, seed: int, questions: int, rec
     Raises:
         OSError: If it cannot be written.
     """
+    counts = _Counts()
+    for row in rows:
+        counts.add(row)
     parts = [
-        _front_matter(rows),
+        _front_matter(counts),
         CARD_TITLE,
-        _summary(rows),
-        "## Pictures\n\n" + _pictures(rows),
-        "## Questions\n\n" + _questions(rows),
-        "## Licenses\n\n" + _licenses(rows),
+        _summary(counts),
+        "## Pictures\n\n" + _pictures(counts),
+        "## Questions\n\n" + _questions(counts),
+        "## Licenses\n\n" + _licenses(counts),
         *(["## Errors\n\n" + _errors(recheck)] if recheck is not None else []),
         "## Columns\n\n" + _COLUMNS,
-        "## How to rebuild it\n\n" + _rebuilding(rows, seed, questions),
+        "## How to rebuild it\n\n" + _rebuilding(counts, seed, questions),
         "## Where the idea comes from\n\n" + _ORIGIN,
     ]
     replace_file(out / CARD, ("\n\n".join(parts) + "\n").encode())
 
 
-def _front_matter(rows: Sequence[Row]) -> str:
-    size = next((name for limit, name in _SIZES if len(rows) < limit), "100K<n<1M")
-    licenses = {row.license for row in rows}
+class _Counts:
+    """How many rows a set has, of which sorts.
+
+    Attributes:
+        rows: All of them.
+        pictures: By kind and condition.
+        licenses: By kind, license and source.
+        questions: By kind, the ids of its questions.
+        question_sorts: By id of a question, its category and difficulty.
+    """
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.pictures: Counter[tuple[str, str]] = Counter()
+        self.licenses: Counter[tuple[str, str, str]] = Counter()
+        self.questions: dict[str, set[str]] = {}
+        self.question_sorts: dict[str, tuple[str, str]] = {}
+
+    def add(self, row: Row) -> None:
+        """Count a row."""
+        self.rows += 1
+        self.pictures[row.kind, row.condition] += 1
+        self.licenses[row.kind, row.license, row.source] += 1
+        self.questions.setdefault(row.kind, set()).add(row.question_id)
+        self.question_sorts[row.question_id] = (row.category, row.difficulty)
+
+
+def _front_matter(counts: _Counts) -> str:
+    size = next((name for limit, name in _SIZES if counts.rows < limit), "100K<n<1M")
+    licenses = {license_name for _, license_name, _ in counts.licenses}
     # The hub's identifiers are those of SPDX in small letters; for a mixture there is none.
     tag = next(iter(licenses)).lower() if len(licenses) == 1 and "" not in licenses else "other"
     return f"""---
@@ -67,10 +97,10 @@ tags:
 ---"""
 
 
-def _summary(rows: Sequence[Row]) -> str:
-    questions = len({row.question_id for row in rows})
-    shown = sum(row.condition != "blank" for row in rows)
-    return f"""{questions} questions that need no picture, beside {len(rows):,} pictures: blank ones, some
+def _summary(counts: _Counts) -> str:
+    shown = sum(number for (_, condition), number in counts.pictures.items() if condition != "blank")
+    questions = len(counts.question_sorts)
+    return f"""{questions} questions that need no picture, beside {counts.rows:,} pictures: blank ones, some
 that show the right answer, and others that show a wrong answer of the same kind. A model that knows the
 answer should give it whatever it sees. Counted as the paper counts, without the blank ones, these are
 {shown:,} pairs.
@@ -82,34 +112,30 @@ rows = load_dataset("imagefolder", data_dir="THIS FOLDER", split="train")
 ```"""
 
 
-def _pictures(rows: Sequence[Row]) -> str:
-    counts: Counter[tuple[str, str]] = Counter((row.kind, row.condition) for row in rows)
-    questions = {kind: len({row.question_id for row in rows if row.kind == kind}) for kind, _ in counts}
+def _pictures(counts: _Counts) -> str:
     lines = ["| kind | questions | blank | factual | spurious |", "|---|---|---|---|---|"]
-    for kind, number in questions.items():
-        numbers = " | ".join(str(counts[kind, condition]) for condition in _CONDITIONS)
-        lines.append(f"| {kind} | {number} | {numbers} |")
+    for kind, questions in counts.questions.items():
+        numbers = " | ".join(str(counts.pictures[kind, condition]) for condition in _CONDITIONS)
+        lines.append(f"| {kind} | {len(questions)} | {numbers} |")
     return "\n".join(lines)
 
 
-def _questions(rows: Sequence[Row]) -> str:
-    first = {row.question_id: row for row in rows}.values()
-    counts = Counter((row.category, row.difficulty) for row in first)
+def _questions(counts: _Counts) -> str:
+    sorts = Counter(counts.question_sorts.values())
     lines = ["| category | easy | common | rare |", "|---|---|---|---|"]
-    for category in sorted({row.category for row in first}):
-        numbers = " | ".join(str(counts[category, difficulty]) for difficulty in ("easy", "common", "rare"))
+    for category in sorted({category for category, _ in sorts}):
+        numbers = " | ".join(str(sorts[category, difficulty]) for difficulty in ("easy", "common", "rare"))
         lines.append(f"| {category} | {numbers} |")
     return "\n".join(lines)
 
 
-def _licenses(rows: Sequence[Row]) -> str:
-    counts = Counter((row.kind, row.license, row.source) for row in rows)
+def _licenses(counts: _Counts) -> str:
     lines = ["| kind | license | source | pictures |", "|---|---|---|---|"]
-    for (kind, license_name, source), number in sorted(counts.items()):
+    for (kind, license_name, source), number in sorted(counts.licenses.items()):
         lines.append(f"| {kind} | {license_name or 'not stated'} | {source or 'not stated'} | {number} |")
     note = (
         "\n\nPictures whose license is not stated: ask whoever made them before you pass them on."
-        if any(not row.license for row in rows)
+        if any(not license_name for _, license_name, _ in counts.licenses)
         else ""
     )
     return "\n".join(lines) + note
@@ -139,8 +165,8 @@ Nothing
 of that paper's own set is in this one."""
 
 
-def _rebuilding(rows: Sequence[Row], seed: int, questions: int) -> str:
-    kinds = ",".join(dict.fromkeys(row.kind for row in rows))
+def _rebuilding(counts: _Counts, seed: int, questions: int) -> str:
+    kinds = ",".join(counts.questions)
     return f"""```
 levelhead illusion build --out SET --questions {questions} --kinds {kinds} --seed {seed}
 ```

@@ -134,14 +134,19 @@ def write_rows(folder: Path, rows: Iterable[Row]) -> None:
         OSError: If it cannot be written.
     """
     lines = (json.dumps(row.model_dump(mode="json"), ensure_ascii=False) + "\n" for row in rows)
-    replace_file(folder / METADATA, "".join(lines).encode())
+    _replace(folder / METADATA, (line.encode() for line in lines))
 
 
 def replace_file(path: Path, data: bytes) -> None:
     """Write a file so that it is whole or absent, whenever the process dies."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    _replace(path, [data])
+
+
+def _replace(path: Path, blocks: Iterable[bytes]) -> None:
     part = path.with_name(path.name + PART)
-    part.write_bytes(data)
+    with part.open("wb") as file:
+        file.writelines(blocks)
     part.replace(path)
 
 
