@@ -37,7 +37,7 @@ from typing import Any
 import httpx
 
 from _load_plan import Question, Upstream, listening, planned
-from levelhead.guard.gateway._audit_verify import verify_audit_log
+from levelhead.guard.gateway.audit._verify import verify_audit_log
 
 BAD_OUTCOMES = ("lost", "mixed up", "let through", "no fault told")
 LARGEST_GROWTH_KIB = 16 * 1024

@@ -71,15 +71,15 @@ from levelhead.guard.evaluation._rows import (
     read_harm_rows,
 )
 from levelhead.guard.evaluation._suites import REQUEST_SETS, read_suites
-from levelhead.guard.gateway._audit import AuditError, AuditLog
-from levelhead.guard.gateway._audit_entry import AuditEntry
-from levelhead.guard.gateway._audit_export import MarksReport, export_marks
-from levelhead.guard.gateway._audit_settings import AuditSettings
-from levelhead.guard.gateway._audit_verify import Verification, verify_audit_log
 from levelhead.guard.gateway._media import MediaGate
 from levelhead.guard.gateway._media_policy import MediaPolicy
 from levelhead.guard.gateway._picture import Picture, SeenText
 from levelhead.guard.gateway._refusal import MediaRefused
+from levelhead.guard.gateway.audit._entry import AuditEntry
+from levelhead.guard.gateway.audit._export import MarksReport, export_marks
+from levelhead.guard.gateway.audit._log import AuditError, AuditLog
+from levelhead.guard.gateway.audit._settings import AuditSettings
+from levelhead.guard.gateway.audit._verify import Verification, verify_audit_log
 from levelhead.guard.synthesis._export import ExportReport, export_pairs
 from levelhead.guard.synthesis._replies import Failure
 from levelhead.guard.synthesis._review import (

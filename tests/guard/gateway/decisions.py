@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from levelhead.guard.gateway._audit import AuditLog
-from levelhead.guard.gateway._audit_entry import AuditEntry
-from levelhead.guard.gateway._audit_settings import AuditSettings
 from levelhead.guard.gateway._decision import Action, Decision, Stage
+from levelhead.guard.gateway.audit._entry import AuditEntry
+from levelhead.guard.gateway.audit._log import AuditLog
+from levelhead.guard.gateway.audit._settings import AuditSettings
 
 NOON = 1_760_011_200.0
 """12:00:00 UTC on 9 October 2025."""

@@ -23,10 +23,10 @@ from starlette.types import ASGIApp
 
 from levelhead.guard import Detector, Detoxifier, Judgement, Pair, Rewriting, TemplateDetoxifier
 from levelhead.guard.gateway._app import build_app
-from levelhead.guard.gateway._audit import AuditLog
 from levelhead.guard.gateway._config import GatewayConfig
 from levelhead.guard.gateway._serve import build_server, listen_on
 from levelhead.guard.gateway._telemetry import Telemetry
+from levelhead.guard.gateway.audit._log import AuditLog
 
 HARMLESS = "Share the cookies with everybody. They taste of butter. Bake more on Sunday."
 HARMFUL = "Cookies are baked at noon. Then steal the cookies at night. Nobody will know."

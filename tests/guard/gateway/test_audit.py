@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from levelhead.errors import UsageError
-from levelhead.guard.gateway import _audit_file
-from levelhead.guard.gateway._audit import AuditError, AuditLog
-from levelhead.guard.gateway._audit_chain import log_files, reading
-from levelhead.guard.gateway._audit_reading import Filter
-from levelhead.guard.gateway._audit_settings import AuditSettings
-from levelhead.guard.gateway._audit_verify import verify_audit_log
+from levelhead.guard.gateway.audit import _file
+from levelhead.guard.gateway.audit._chain import log_files, reading
+from levelhead.guard.gateway.audit._log import AuditError, AuditLog
+from levelhead.guard.gateway.audit._reading import Filter
+from levelhead.guard.gateway.audit._settings import AuditSettings
+from levelhead.guard.gateway.audit._verify import verify_audit_log
 from tests.guard.gateway.decisions import NOON, entry, write_log
 
 pytestmark = pytest.mark.timeout(60)
@@ -52,14 +52,14 @@ class Disk:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.pages = 1_000_000
-        connect = _audit_file.connect
+        connect = _file.connect
 
         def limited(path: Path) -> sqlite3.Connection:
             connection = connect(path)
             connection.execute(f"PRAGMA max_page_count = {self.pages}")
             return connection
 
-        monkeypatch.setattr(_audit_file, "connect", limited)
+        monkeypatch.setattr(_file, "connect", limited)
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def test_closing_on_a_full_disk_ends_in_time_and_counts_what_is_lost(tmp_path: P
 def test_rows_wait_while_another_program_locks_the_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_audit_file, "BUSY_SECONDS", 0.02)
+    monkeypatch.setattr(_file, "BUSY_SECONDS", 0.02)
     log = AuditLog(settings(tmp_path, queue_rows=10))
     other = sqlite3.connect(log_files(tmp_path)[0], isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")

@@ -14,13 +14,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from levelhead.errors import UsageError
-from levelhead.guard.gateway import _audit_writer
-from levelhead.guard.gateway._audit import AuditLog
-from levelhead.guard.gateway._audit_chain import GENESIS, Tip, file_name, log_files, row_hash
-from levelhead.guard.gateway._audit_file import AuditFile
-from levelhead.guard.gateway._audit_reading import AuditReader, Filter
-from levelhead.guard.gateway._audit_settings import AuditSettings
-from levelhead.guard.gateway._audit_verify import verify_audit_log
+from levelhead.guard.gateway.audit import _file_writer
+from levelhead.guard.gateway.audit._chain import GENESIS, Tip, file_name, log_files, row_hash
+from levelhead.guard.gateway.audit._file import AuditFile
+from levelhead.guard.gateway.audit._log import AuditLog
+from levelhead.guard.gateway.audit._reading import AuditReader, Filter
+from levelhead.guard.gateway.audit._settings import AuditSettings
+from levelhead.guard.gateway.audit._verify import verify_audit_log
 from tests.guard.gateway.decisions import NOON, entry, write_log
 
 pytestmark = pytest.mark.timeout(120)
@@ -282,15 +282,15 @@ def test_a_kill_in_the_middle_of_a_rotation_leaves_a_log_that_holds(
     def killed(*arguments: object) -> None:
         raise KilledError
 
-    def begun(self: _audit_writer.ChainWriter, tip: Tip) -> None:
+    def begun(self: _file_writer.ChainWriter, tip: Tip) -> None:
         (tmp_path / file_name(tip.number)).touch()
         raise KilledError
 
-    writer = _audit_writer.ChainWriter(AuditSettings(folder=tmp_path, max_file_days=0.5))
+    writer = _file_writer.ChainWriter(AuditSettings(folder=tmp_path, max_file_days=0.5))
     writer.write((), NOON + 86_400)
     with monkeypatch.context() as patch:
         if moment == "before the new file is whole":
-            patch.setattr(_audit_writer.ChainWriter, "_begin", begun)
+            patch.setattr(_file_writer.ChainWriter, "_begin", begun)
         else:
             patch.setattr(AuditFile, "say_followed", killed)
         with pytest.raises(KilledError):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from levelhead.guard import Pair, read_pairs
-from levelhead.guard.gateway._audit import AuditLog
-from levelhead.guard.gateway._audit_settings import AuditSettings
+from levelhead.guard.gateway.audit._log import AuditLog
+from levelhead.guard.gateway.audit._settings import AuditSettings
 from tests.cli.test_commands import levelhead
 from tests.guard.gateway.decisions import entry, write_log
 

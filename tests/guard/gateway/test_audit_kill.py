@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from levelhead.guard.gateway._audit_reading import AuditReader, Filter
-from levelhead.guard.gateway._audit_verify import verify_audit_log
+from levelhead.guard.gateway.audit._reading import AuditReader, Filter
+from levelhead.guard.gateway.audit._verify import verify_audit_log
 from tests.guard.gateway.decisions import entry, write_log
 
 pytestmark = pytest.mark.timeout(120)
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.timeout(120)
 WRITE_FOREVER = """
 import asyncio, itertools, sys
 from pathlib import Path
-from levelhead.guard.gateway._audit import AuditLog
-from levelhead.guard.gateway._audit_settings import AuditSettings
+from levelhead.guard.gateway.audit._log import AuditLog
+from levelhead.guard.gateway.audit._settings import AuditSettings
 from tests.guard.gateway.decisions import entry
 
 async def work():

@@ -18,8 +18,8 @@ import httpx
 import pytest
 from starlette.responses import Response
 
-from levelhead.guard.gateway._audit_reading import AuditReader, Filter
-from levelhead.guard.gateway._audit_verify import verify_audit_log
+from levelhead.guard.gateway.audit._reading import AuditReader, Filter
+from levelhead.guard.gateway.audit._verify import verify_audit_log
 from tests.guard.gateway.scripted import Asked, ScriptedUpstream, chat, lines_of, pieces_of, running, stream
 from tests.guard.gateway.test_serve import serving
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from levelhead.guard.gateway._audit import AuditLog
-from levelhead.guard.gateway._audit_reading import Feedback
-from levelhead.guard.gateway._audit_settings import AuditSettings
 from levelhead.guard.gateway._decision import Action, Decision
 from levelhead.guard.gateway._metrics import MAX_CATEGORIES, MEDIA_REFUSALS, GatewayMetrics
+from levelhead.guard.gateway.audit._log import AuditLog
+from levelhead.guard.gateway.audit._reading import Feedback
+from levelhead.guard.gateway.audit._settings import AuditSettings
 from tests.guard.gateway.decisions import decision, entry
 
 

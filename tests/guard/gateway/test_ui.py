@@ -19,14 +19,14 @@ from starlette.testclient import TestClient
 from levelhead.errors import UsageError
 from levelhead.guard import read_pairs
 from levelhead.guard._pair import Pair
-from levelhead.guard.gateway._audit import AuditLog
-from levelhead.guard.gateway._audit_entry import JUDGED
-from levelhead.guard.gateway._audit_reading import Feedback
-from levelhead.guard.gateway._audit_settings import AuditSettings
 from levelhead.guard.gateway._decision import Action
 from levelhead.guard.gateway._observability_settings import UISettings
 from levelhead.guard.gateway._ui import COOKIE, MAX_FORM_BYTES, ui_routes
 from levelhead.guard.gateway._ui_sessions import MAX_SESSIONS, Sessions
+from levelhead.guard.gateway.audit._entry import JUDGED
+from levelhead.guard.gateway.audit._log import AuditLog
+from levelhead.guard.gateway.audit._reading import Feedback
+from levelhead.guard.gateway.audit._settings import AuditSettings
 from tests.guard.gateway.decisions import entry
 
 pytestmark = pytest.mark.timeout(60)

@@ -20,11 +20,11 @@ from starlette.applications import Starlette
 
 from levelhead.guard import read_pairs
 from levelhead.guard._pair import Pair
-from levelhead.guard.gateway._audit import AuditLog
-from levelhead.guard.gateway._audit_settings import AuditSettings
 from levelhead.guard.gateway._decision import Action
 from levelhead.guard.gateway._observability_settings import UISettings
 from levelhead.guard.gateway._ui import ui_routes
+from levelhead.guard.gateway.audit._log import AuditLog
+from levelhead.guard.gateway.audit._settings import AuditSettings
 from tests.browser import headless_chromium
 from tests.guard.gateway.decisions import entry
 

@@ -18,7 +18,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from levelhead.guard.detector._detector import Detector
 from levelhead.guard.detoxifier._detoxifier import Detoxifier
-from levelhead.guard.gateway._audit import AuditLog
 from levelhead.guard.gateway._config import GatewayConfig
 from levelhead.guard.gateway._decide import Decider
 from levelhead.guard.gateway._disguises import UndisguisingDetector
@@ -39,6 +38,7 @@ from levelhead.guard.gateway._telemetry import Telemetry
 from levelhead.guard.gateway._ui import ui_routes
 from levelhead.guard.gateway._upstream import Upstream
 from levelhead.guard.gateway._upstream_errors import invalid_answer
+from levelhead.guard.gateway.audit._log import AuditLog
 
 _MODEL_NAME = re.compile(MODEL_NAME, re.ASCII)
 

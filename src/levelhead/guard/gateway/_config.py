@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from levelhead.guard.detoxifier._template import REFUSAL
-from levelhead.guard.gateway._audit_settings import AuditSettings
 from levelhead.guard.gateway._media_policy import MIB, MediaPolicy
 from levelhead.guard.gateway._observability_settings import LogSettings, TelemetrySettings, UISettings
 from levelhead.guard.gateway._sureness import Unsure
+from levelhead.guard.gateway.audit._settings import AuditSettings
 
 Seconds: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count: TypeAlias = Annotated[int, Field(ge=1)]

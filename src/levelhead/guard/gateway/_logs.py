@@ -19,8 +19,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import TextIO
 
-from levelhead.guard.gateway._audit_entry import AuditEntry
 from levelhead.guard.gateway._observability_settings import LogSettings
+from levelhead.guard.gateway.audit._entry import AuditEntry
 
 _logger = logging.getLogger(__name__)
 

@@ -15,11 +15,11 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from levelhead.guard.gateway._audit import AuditLog
-from levelhead.guard.gateway._audit_entry import JUDGED
-from levelhead.guard.gateway._audit_reading import Feedback
 from levelhead.guard.gateway._decision import Decision
 from levelhead.guard.gateway._refusal import RefusalCode
+from levelhead.guard.gateway.audit._entry import JUDGED
+from levelhead.guard.gateway.audit._log import AuditLog
+from levelhead.guard.gateway.audit._reading import Feedback
 
 MAX_CATEGORIES = 64
 """Kinds of harm that get a label of their own; further ones share `other`. A detector names them, and one

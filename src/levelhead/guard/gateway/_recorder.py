@@ -6,13 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from levelhead.guard.gateway._audit import AuditError, AuditLog
-from levelhead.guard.gateway._audit_entry import AuditEntry
 from levelhead.guard.gateway._decision import Decision
 from levelhead.guard.gateway._logs import log_decision
 from levelhead.guard.gateway._metrics import GatewayMetrics
 from levelhead.guard.gateway._refusal import MediaRefused
 from levelhead.guard.gateway._request_error import RequestError
+from levelhead.guard.gateway.audit._entry import AuditEntry
+from levelhead.guard.gateway.audit._log import AuditError, AuditLog
 
 
 @dataclass(frozen=True, slots=True)

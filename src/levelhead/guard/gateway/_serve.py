@@ -56,9 +56,9 @@ def serve(config: GatewayConfig, *, announce: Callable[[str], None]) -> None:
     from levelhead.guard.detector._load import load_detector
     from levelhead.guard.detoxifier._load import load_detoxifier
     from levelhead.guard.gateway._app import build_app
-    from levelhead.guard.gateway._audit import AuditLog
     from levelhead.guard.gateway._logs import json_logs
     from levelhead.guard.gateway._telemetry import open_telemetry
+    from levelhead.guard.gateway.audit._log import AuditLog
 
     with ExitStack() as stack:
         telemetry = open_telemetry(config.telemetry)

@@ -18,14 +18,14 @@ from urllib.parse import parse_qs
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from levelhead.errors import LevelheadError, MissingExtraError, UsageError
-from levelhead.guard.gateway._audit import AuditLog
-from levelhead.guard.gateway._audit_entry import JUDGED, MAX_NOTE_CHARACTERS
-from levelhead.guard.gateway._audit_export import marked_lines
-from levelhead.guard.gateway._audit_reading import Feedback, Filter
 from levelhead.guard.gateway._decision import ACTIONS, Stage
 from levelhead.guard.gateway._observability_settings import UISettings
 from levelhead.guard.gateway._ui_sessions import Session, Sessions
 from levelhead.guard.gateway._ui_view import ACTION_NAMES, query_of, read_view
+from levelhead.guard.gateway.audit._entry import JUDGED, MAX_NOTE_CHARACTERS
+from levelhead.guard.gateway.audit._export import marked_lines
+from levelhead.guard.gateway.audit._log import AuditLog
+from levelhead.guard.gateway.audit._reading import Feedback, Filter
 from levelhead.running import json_text
 
 try:

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from levelhead.guard.gateway._audit import AuditLog
-from levelhead.guard.gateway._audit_entry import INTERVENED, JUDGED
-from levelhead.guard.gateway._audit_reading import Feedback, Filter, Recorded
 from levelhead.guard.gateway._decision import ACTIONS, Action
+from levelhead.guard.gateway.audit._entry import INTERVENED, JUDGED
+from levelhead.guard.gateway.audit._log import AuditLog
+from levelhead.guard.gateway.audit._reading import Feedback, Filter, Recorded
 from levelhead.metrics import wilson
 
 PAGE_ROWS = 30

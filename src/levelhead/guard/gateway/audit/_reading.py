@@ -1,6 +1,6 @@
 """Looks at what the audit log holds, also while it is written: pages of decisions, marks, counts.
 
-Nothing here is checked against the chain: `_audit_verify.py` does that.
+Nothing here is checked against the chain: `_verify.py` does that.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from levelhead.errors import LevelheadError
-from levelhead.guard.gateway._audit_chain import Tip, log_files, read_tip, reading
-from levelhead.guard.gateway._audit_entry import INTERVENED, AuditEntry, Mark
 from levelhead.guard.gateway._decision import Action, Stage
+from levelhead.guard.gateway.audit._chain import Tip, log_files, read_tip, reading
+from levelhead.guard.gateway.audit._entry import INTERVENED, AuditEntry, Mark
 
 _CHUNK = 500
 """How many sequences one statement names; SQLite bounds that."""

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 from levelhead.errors import UsageError
-from levelhead.guard.gateway._audit_rows import Row, gap_row
-from levelhead.guard.gateway._audit_settings import AuditSettings
-from levelhead.guard.gateway._audit_writer import ChainWriter
+from levelhead.guard.gateway.audit._file_writer import ChainWriter
+from levelhead.guard.gateway.audit._rows import Row, gap_row
+from levelhead.guard.gateway.audit._settings import AuditSettings
 
 BATCH_ROWS = 512
 """Most rows of one transaction: a reader of the files waits no longer than it takes to write them."""

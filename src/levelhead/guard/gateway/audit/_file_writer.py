@@ -1,6 +1,6 @@
 """The writing end of the audit log: goes on with the newest file, begins the next, carries the chain over.
 
-It knows nothing of queues and threads, and what cannot be written it raises: `_audit.py` decides what then.
+It knows nothing of queues and threads, and what cannot be written it raises: `_log.py` decides what then.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from levelhead.errors import UsageError
-from levelhead.guard.gateway._audit_chain import GENESIS, Tip, file_name, log_files
-from levelhead.guard.gateway._audit_file import AuditFile
-from levelhead.guard.gateway._audit_rows import Row
-from levelhead.guard.gateway._audit_settings import AuditSettings
+from levelhead.guard.gateway.audit._chain import GENESIS, Tip, file_name, log_files
+from levelhead.guard.gateway.audit._file import AuditFile
+from levelhead.guard.gateway.audit._rows import Row
+from levelhead.guard.gateway.audit._settings import AuditSettings
 
 SECONDS_PER_DAY = 86_400.0
 

@@ -19,12 +19,12 @@ import time
 from collections.abc import Callable
 
 from levelhead.errors import LevelheadError, UsageError
-from levelhead.guard.gateway._audit_entry import AuditEntry, Mark
-from levelhead.guard.gateway._audit_queue import AuditQueue, AuditStatus
-from levelhead.guard.gateway._audit_reading import AuditReader
-from levelhead.guard.gateway._audit_rows import decision_row, mark_row
-from levelhead.guard.gateway._audit_settings import AuditSettings
-from levelhead.guard.gateway._audit_writer import ChainWriter
+from levelhead.guard.gateway.audit._entry import AuditEntry, Mark
+from levelhead.guard.gateway.audit._file_writer import ChainWriter
+from levelhead.guard.gateway.audit._queue import AuditQueue, AuditStatus
+from levelhead.guard.gateway.audit._reading import AuditReader
+from levelhead.guard.gateway.audit._rows import decision_row, mark_row
+from levelhead.guard.gateway.audit._settings import AuditSettings
 
 CLOSING_SECONDS = 10.0
 """How long `close` waits for a disk that takes its time."""

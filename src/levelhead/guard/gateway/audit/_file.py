@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from levelhead.guard.gateway._audit_chain import FORMAT_VERSION, SCHEMA, Tip, file_name, read_tip, row_hash
-from levelhead.guard.gateway._audit_rows import Row
+from levelhead.guard.gateway.audit._chain import FORMAT_VERSION, SCHEMA, Tip, file_name, read_tip, row_hash
+from levelhead.guard.gateway.audit._rows import Row
 
 BUSY_SECONDS = 1.0
 """How long another program that holds a file is waited for before the writing counts as failed."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from levelhead.errors import UsageError
-from levelhead.guard.gateway._audit_chain import (
+from levelhead.guard.gateway.audit._chain import (
     GENESIS,
     Tip,
     contents_hash,

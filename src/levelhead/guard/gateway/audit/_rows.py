@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 
-from levelhead.guard.gateway._audit_chain import contents_hash
-from levelhead.guard.gateway._audit_entry import AuditEntry, Mark
+from levelhead.guard.gateway.audit._chain import contents_hash
+from levelhead.guard.gateway.audit._entry import AuditEntry, Mark
 from levelhead.running import json_text
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from levelhead.errors import UsageError
-from levelhead.guard.gateway._audit_chain import log_files
-from levelhead.guard.gateway._audit_entry import INTERVENED, JSONObject
-from levelhead.guard.gateway._audit_reading import AuditReader, Recorded
+from levelhead.guard.gateway.audit._chain import log_files
+from levelhead.guard.gateway.audit._entry import INTERVENED, JSONObject
+from levelhead.guard.gateway.audit._reading import AuditReader, Recorded
 from levelhead.running import json_text, write_whole
 
 SOURCE = "gateway"
