@@ -21,6 +21,7 @@ from levelhead.guard.detoxifier._detoxifier import Detoxifier
 from levelhead.guard.gateway._config import GatewayConfig
 from levelhead.guard.gateway._decide import Decider
 from levelhead.guard.gateway._disguises import UndisguisingDetector
+from levelhead.guard.gateway._ending import Ending
 from levelhead.guard.gateway._gate import SCOPE_KEY, Admitted, Gate
 from levelhead.guard.gateway._judges import BatchedJudges
 from levelhead.guard.gateway._keys import KeyRing
@@ -53,6 +54,7 @@ class Parts:
     media: MediaGate
     recorder: Recorder
     service: Service
+    ending: Ending
 
 
 def build_app(
@@ -63,6 +65,7 @@ def build_app(
     media: MediaGate | None = None,
     audit: AuditLog | None = None,
     telemetry: Telemetry | None = None,
+    ending: Ending | None = None,
 ) -> ASGIApp:
     """The gateway as an ASGI app, for one event loop.
 
@@ -73,6 +76,7 @@ def build_app(
         media: The door for pictures; made by `config.media` if not given. The app closes it.
         audit: The audit log; closed by the caller.
         telemetry: Makes traces, closed by the caller; none are made if not given.
+        ending: Set by who serves the app, when it is about to end; `/readyz` says so.
 
     Raises:
         UsageError: If a key is not where the settings say.
@@ -89,7 +93,7 @@ def build_app(
     door = media or MediaGate(config.media)
     service = Service(config, decider, upstream, door, recorder, telemetry or Telemetry())
     page = [] if audit is None else ui_routes(audit, config.ui, on_feedback=metrics.marked)
-    app = _routes(Parts(config, judges, upstream, door, recorder, service), page)
+    app = _routes(Parts(config, judges, upstream, door, recorder, service, ending or Ending()), page)
     return Gate(app, keys, config.limits, metrics, free=("/ui",) if page else ())
 
 
@@ -122,9 +126,11 @@ def _routes(parts: Parts, page: Sequence[Route]) -> Router:
         return JSONResponse({"status": "alive"})
 
     async def ready(request: Request) -> Response:
-        stuck = parts.judges.stuck
-        status = "the detector does not answer" if stuck else "ready"
-        return JSONResponse({"status": status}, 503 if stuck else 200)
+        if parts.ending.began:
+            return JSONResponse({"status": "ending"}, 503)
+        if parts.judges.stuck:
+            return JSONResponse({"status": "the detector does not answer"}, 503)
+        return JSONResponse({"status": "ready"})
 
     described = json.dumps(openapi_document(parts.config)).encode("ascii")
 

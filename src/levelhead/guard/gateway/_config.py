@@ -72,7 +72,14 @@ class ListenSettings(Settings):
         60.0, description="Longest time in which a client takes nothing of a stream; past it, it is cut off."
     )
     max_connections: Count = Field(2048, description="Connections of clients, idle ones included.")
-    drain_seconds: Seconds = Field(30.0, description="Time for requests under way after SIGTERM.")
+    lame_duck_seconds: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Time after SIGTERM in which requests are still taken while `/readyz` says 503, so that "
+        "a balancer goes elsewhere first; idle connections stay open for as long.",
+    )
+    drain_seconds: Seconds = Field(30.0, description="Time for requests under way after that.")
 
     @property
     def local(self) -> bool:

@@ -1,4 +1,4 @@
-"""Uvicorn's HTTP connection with what it lacks: time for headers, number of connections, joined writes."""
+"""Uvicorn's HTTP connection with what it lacks: bounds of time and number, joined writes, a told end."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import asyncio
 from typing import Any
 
 import h11
+from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 _TOO_MANY = (
     b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n"
 )
+_UNASKED_SECONDS = 1.0
+"""For the first request of a connection that was made just before the gateway stopped listening."""
 
 
 class JoinedWrites(asyncio.Transport):
@@ -78,6 +81,7 @@ class BoundedConnection(H11Protocol):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self._header_timer: asyncio.TimerHandle | None = None
+        self._lingers = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""
@@ -99,6 +103,34 @@ class BoundedConnection(H11Protocol):
             self._await_headers()
         else:
             self._headers_came()
+
+    def ending(self, linger_seconds: float) -> None:
+        """The gateway is about to end: say so with the next answer.
+
+        Whoever was not told, as in the middle of a stream, may be sending the next request already. Such a
+        connection is closed only when it has been idle for a while, or by the other side.
+
+        Args:
+            linger_seconds: That while; with 0 idle connections are closed when the gateway stops listening.
+        """
+        if self.cycle is not None and not self.cycle.response_started:
+            self.cycle.default_headers = [*self.cycle.default_headers, CLOSE_HEADER]
+        if linger_seconds:
+            self._lingers = True
+            self.timeout_keep_alive = linger_seconds  # type: ignore[assignment] # uvicorn wants whole seconds
+            if self.timeout_keep_alive_task is not None:
+                self.timeout_keep_alive_task.cancel()
+                self._linger(linger_seconds)
+
+    def shutdown(self) -> None:
+        """The gateway has stopped listening."""
+        if self.cycle is None:
+            self._linger(_UNASKED_SECONDS)
+        elif not self._lingers:
+            super().shutdown()
+
+    def _linger(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
     def _await_headers(self) -> None:
         if self._header_timer is None:

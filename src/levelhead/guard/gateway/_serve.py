@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from levelhead.errors import MissingExtraError, UsageError
 from levelhead.guard.gateway._config import GatewayConfig, ListenSettings
+from levelhead.guard.gateway._ending import Ending, last_ones_in
 
 if TYPE_CHECKING:
     import uvicorn
     from starlette.types import ASGIApp
 
 _BACKLOG = 2048
+_TICK_SECONDS = 0.1
 _SERVE_MODULES = ("httpx", "prometheus_client", "starlette", "uvicorn")
 
 
@@ -77,19 +80,26 @@ def serve(config: GatewayConfig, *, announce: Callable[[str], None]) -> None:
         if config.audit is not None:
             audit = AuditLog(config.audit)
             stack.callback(audit.close)
-        app = build_app(config, detector, detoxifier, audit=audit, telemetry=telemetry)
+        ending = Ending()
+        app = build_app(config, detector, detoxifier, audit=audit, telemetry=telemetry, ending=ending)
         stack.enter_context(json_logs(config.logs))
-        run(app, config, announce)
+        run(app, config, announce, ending)
 
 
-def run(app: ASGIApp, config: GatewayConfig, announce: Callable[[str], None]) -> None:
+def run(app: ASGIApp, config: GatewayConfig, announce: Callable[[str], None], ending: Ending) -> None:
     """Run an ASGI app on the address of a config, until SIGTERM or Ctrl-C.
+
+    Args:
+        app: What is served.
+        config: Where, and within what bounds.
+        announce: Called with the address, once it listens.
+        ending: Told when the end begins.
 
     Raises:
         UsageError: If the address cannot be listened on.
     """
     with listen_on(config.listen.host, config.listen.port) as listening:
-        server = build_server(app, config.listen, lambda: announce(_address(listening)))
+        server = build_server(app, config.listen, lambda: announce(_address(listening)), ending)
         with _signals_end_the_server_only():
             server.run(sockets=[listening])
 
@@ -109,22 +119,43 @@ def _passed_over(number: int, frame: FrameType | None) -> None:
     """A handler that does nothing."""
 
 
-def build_server(app: ASGIApp, listen: ListenSettings, started: Callable[[], None]) -> uvicorn.Server:
+def build_server(
+    app: ASGIApp, listen: ListenSettings, started: Callable[[], None], ending: Ending | None = None
+) -> uvicorn.Server:
     """The server of a gateway.
 
     Args:
         app: What it serves.
         listen: Bounds and times. The socket is given to `Server.run`.
         started: Called once it listens.
+        ending: Told when the end begins; nobody is, if it is not given.
     """
     import uvicorn
+    from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 
-    from levelhead.guard.gateway._connection import bounded
+    from levelhead.guard.gateway._connection import BoundedConnection, bounded
+
+    told = ending or Ending()
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             started()
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            told.began = True
+            self.server_state.default_headers = [*self.server_state.default_headers, CLOSE_HEADER]
+            for connection in cast(set[BoundedConnection], self.server_state.connections):
+                connection.ending(listen.lame_duck_seconds)
+            await self._still_serve(listen.lame_duck_seconds)
+            await last_ones_in(sockets or ())
+            await super().shutdown(sockets)
+
+        async def _still_serve(self, seconds: float) -> None:
+            """Wait, but no longer than until a second Ctrl-C."""
+            end = asyncio.get_running_loop().time() + seconds
+            while asyncio.get_running_loop().time() < end and not self.force_exit:
+                await asyncio.sleep(_TICK_SECONDS)
 
     return Server(
         uvicorn.Config(
