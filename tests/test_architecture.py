@@ -19,6 +19,7 @@ FLOORS = {
     "errors": 0,
     "_version": 0,
     "replicas": 0,
+    "user_cache": 0,
     "__main__": 5,
     "models": 1,
     "metrics": 1,

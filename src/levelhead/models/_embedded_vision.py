@@ -14,7 +14,7 @@ from pathlib import Path
 
 from levelhead.errors import MissingExtraError, UsageError
 from levelhead.models._embedded_cache import build_once
-from levelhead.models._user_cache import cache_folder
+from levelhead.user_cache import cache_folder
 
 EYES_FILE = "eyes.safetensors"
 PROCESSOR_FILES = ("processor_config.json", "chat_template.jinja")

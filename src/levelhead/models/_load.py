@@ -74,7 +74,7 @@ def load_model(
         return ContrastModel(seeing, contrast)
     if name.endswith("+ocr"):
         from levelhead.models._ocr import OCRModel, TextReader
-        from levelhead.models._user_cache import cache_folder
+        from levelhead.user_cache import cache_folder
 
         inner = load_model(
             name.removesuffix("+ocr"),

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from levelhead.models import Model
 from levelhead.models._ocr import OCRModel, TextReader
-from levelhead.models._user_cache import cache_folder
 from levelhead.training import Dialogue
+from levelhead.user_cache import cache_folder
 
 _OCR = "+ocr"
 
