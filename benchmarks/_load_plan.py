@@ -1,4 +1,7 @@
-"""Questions with marks, and a model server that answers each as planned: for gateway_load.py."""
+"""Questions with marks, and a model server that answers each as planned: for gateway_load.py.
+
+The answers themselves, whole and as events of a stream, are those of rolling_restart.py too.
+"""
 
 from __future__ import annotations
 
@@ -64,17 +67,17 @@ class Upstream:
         text = f"{question.mark}. Bread is baked in an oven. {HARM if question.kind == 'harmful' else ''}"
         if question.streamed:
             return StreamingResponse(
-                _pieces(_stream(text), 0.004 if question.kind == "leaves" else 0),
+                pieces(stream_of(text), 0.004 if question.kind == "leaves" else 0),
                 media_type="text/event-stream",
             )
         if question.kind == "leaves":
             await asyncio.sleep(0.01)
-        return Response(_whole(text), media_type="application/json")
+        return Response(whole_of(text), media_type="application/json")
 
 
 def _fault(question: Question) -> Response:
     text = f"{question.mark}. Bread is baked in an oven. "
-    whole = _stream(text) if question.streamed else _whole(text)
+    whole = stream_of(text) if question.streamed else whole_of(text)
     media_type = "text/event-stream" if question.streamed else "application/json"
     half = whole[: len(whole) // 2]
     faults = [
@@ -87,12 +90,14 @@ def _fault(question: Question) -> Response:
     return faults[int(question.draw * len(faults))]
 
 
-def _whole(text: str) -> bytes:
+def whole_of(text: str) -> bytes:
+    """A whole answer that says a text."""
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
     return json.dumps({"id": "c", "object": "chat.completion", "created": 1, "choices": [choice]}).encode()
 
 
-def _stream(text: str) -> bytes:
+def stream_of(text: str) -> bytes:
+    """A streamed answer that says a text, as one run of bytes."""
     cut = [text[at : at + 12] for at in range(0, len(text), 12)]
     said: list[tuple[dict[str, str], str | None]] = [({"content": one}, None) for one in cut]
     events = [
@@ -109,7 +114,8 @@ def _stream(text: str) -> bytes:
     return "".join(f"data: {one}\n\n" for one in [*events, "[DONE]"]).encode()
 
 
-async def _pieces(raw: bytes, pause: float) -> AsyncIterator[bytes]:
+async def pieces(raw: bytes, pause: float) -> AsyncIterator[bytes]:
+    """An answer in pieces of 500 bytes, with a pause before each."""
     for at in range(0, len(raw), 500):
         await asyncio.sleep(pause)
         yield raw[at : at + 500]
