@@ -39,7 +39,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from _balancers import BALANCERS, balancing, free_ports, installed
 from _load_plan import listening
 from _restart_load import Answered, CountingUpstream, Load
-from levelhead.guard.gateway.audit._reading import AuditReader, Filter
+from levelhead.guard.gateway.audit._places import open_reader
+from levelhead.guard.gateway.audit._reading import Filter
 from levelhead.guard.gateway.audit._verify import verify_audit_log
 
 REPLICAS = 3
@@ -179,7 +180,7 @@ def recorded(gateways: Sequence[Replica]) -> Counter[str]:
         broken = verify_audit_log(one.audit).broken
         if broken is not None:
             raise SystemExit(f"An audit log does not hold: {broken}")
-        rows = AuditReader(one.audit).page(Filter(), limit=10**7)
+        rows = open_reader(one.audit).page(Filter(), limit=10**7)
         found.update(row.entry.request_id for row in rows if row.entry.stage == "output")
     return found
 

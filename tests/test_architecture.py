@@ -38,7 +38,10 @@ FLOORS = {
 }
 SYSTEMS = {"illusion", "honesty", "guard"}
 ONLY_IN_TRAINING = {"trl", "peft"}
-HEAVY = ("torch", "transformers", "openai", "rapidocr", "numpy", "PIL", "pydantic", "jinja2")
+HEAVY = (
+    *("torch", "transformers", "openai", "rapidocr", "numpy", "PIL", "pydantic", "jinja2"),
+    *("sqlalchemy", "psycopg"),
+)
 
 
 def modules() -> list[Path]:
@@ -80,6 +83,17 @@ def test_the_three_systems_do_not_import_each_other(path: Path) -> None:
 def test_one_module_knows_ray(path: Path) -> None:
     if path != SOURCE / "replicas.py":
         assert "ray" not in {name.split(".")[0] for name in imports(path)}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_only_the_audit_log_knows_a_database(path: Path) -> None:
+    if path.parent != SOURCE / "guard" / "gateway" / "audit":
+        assert not {name.split(".")[0] for name in imports(path)} & {"sqlalchemy", "psycopg"}
+
+
+def test_the_guard_is_imported_without_a_database() -> None:
+    code = "import levelhead.guard, sys; print('sqlalchemy' in sys.modules, 'psycopg' in sys.modules)"
+    assert run(code) == "False False"
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))

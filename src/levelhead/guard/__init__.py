@@ -75,11 +75,12 @@ from levelhead.guard.gateway._media import MediaGate
 from levelhead.guard.gateway._media_policy import MediaPolicy
 from levelhead.guard.gateway._picture import Picture, SeenText
 from levelhead.guard.gateway._refusal import MediaRefused
+from levelhead.guard.gateway.audit._chain_walk import Verification
 from levelhead.guard.gateway.audit._entry import AuditEntry
 from levelhead.guard.gateway.audit._export import MarksReport, export_marks
 from levelhead.guard.gateway.audit._log import AuditError, AuditLog
-from levelhead.guard.gateway.audit._settings import AuditSettings
-from levelhead.guard.gateway.audit._verify import Verification, verify_audit_log
+from levelhead.guard.gateway.audit._settings import AuditDatabase, AuditSettings
+from levelhead.guard.gateway.audit._verify import verify_audit_log
 from levelhead.guard.synthesis._export import ExportReport, export_pairs
 from levelhead.guard.synthesis._replies import Failure
 from levelhead.guard.synthesis._review import (
@@ -130,6 +131,7 @@ __all__ = [
     "Action",
     "Arm",
     "ArmRow",
+    "AuditDatabase",
     "AuditEntry",
     "AuditError",
     "AuditLog",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import shutil
 import sqlite3
@@ -16,11 +15,12 @@ import pytest
 
 from levelhead.errors import UsageError
 from levelhead.guard.gateway.audit import _file
-from levelhead.guard.gateway.audit._chain import log_files, reading
+from levelhead.guard.gateway.audit._file_form import log_files
 from levelhead.guard.gateway.audit._log import AuditError, AuditLog
 from levelhead.guard.gateway.audit._reading import Filter
 from levelhead.guard.gateway.audit._settings import AuditSettings
 from levelhead.guard.gateway.audit._verify import verify_audit_log
+from tests.guard.gateway.audit_places import Place
 from tests.guard.gateway.decisions import NOON, entry, write_log
 
 pytestmark = pytest.mark.timeout(60)
@@ -28,15 +28,6 @@ pytestmark = pytest.mark.timeout(60)
 
 def settings(folder: Path, **changes: object) -> AuditSettings:
     return AuditSettings.model_validate({"folder": folder, "retry_seconds": 0.02, **changes})
-
-
-def bodies(folder: Path) -> list[dict[str, object]]:
-    found = []
-    for path in log_files(folder):
-        with reading(path) as connection:
-            rows = connection.execute("SELECT body FROM rows ORDER BY sequence").fetchall()
-            found += [json.loads(body) for (body,) in rows]
-    return found
 
 
 def wait_until(true: Callable[[], bool]) -> None:
@@ -47,38 +38,18 @@ def wait_until(true: Callable[[], bool]) -> None:
     raise AssertionError("it did not come true in ten seconds")
 
 
-class Disk:
-    """A disk of a size that can be changed: SQLite refuses pages past it as it does on a full one."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.pages = 1_000_000
-        connect = _file.connect
-
-        def limited(path: Path) -> sqlite3.Connection:
-            connection = connect(path)
-            connection.execute(f"PRAGMA max_page_count = {self.pages}")
-            return connection
-
-        monkeypatch.setattr(_file, "connect", limited)
-
-
-@pytest.fixture
-def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
-    return Disk(monkeypatch)
-
-
 def fill(log: AuditLog) -> None:
-    """Append large entries until the disk is full."""
+    """Append large entries until the place that was broken takes no more."""
     for number in range(10_000):
         log.append(entry(number, reason="x" * 2_000))
         asyncio.run(log.flush())
         if log.status().failure is not None:
             return
-    raise AssertionError("the disk did not become full")
+    raise AssertionError("all of it was written")
 
 
-def test_what_was_appended_is_there_in_order_after_a_flush(tmp_path: Path) -> None:
-    log = AuditLog(settings(tmp_path / "audit"))
+def test_what_was_appended_is_there_in_order_after_a_flush(place: Place) -> None:
+    log = AuditLog(place.settings())
     entries = [entry(number, "rewrite" if number % 3 == 0 else "allow") for number in range(700)]
     for one in entries:
         log.append(one)
@@ -89,16 +60,12 @@ def test_what_was_appended_is_there_in_order_after_a_flush(tmp_path: Path) -> No
     assert [one.sequence for one in found] == list(range(700, 0, -1))
 
 
-def test_without_the_wish_no_text_reaches_the_disk(tmp_path: Path) -> None:
-    write_log(tmp_path, [entry(1, "rewrite", content=False)])
-    write_log(tmp_path / "kept", [entry(1, "rewrite", content=True)])
-    wholes = [
-        b"".join(path.read_bytes() for path in folder.glob("audit*"))
-        for folder in (tmp_path, tmp_path / "kept")
-    ]
-    for text in (b"Loaf number 1", b"ask a baker", b"How do I bake"):
-        assert text not in wholes[0]
-        assert text in wholes[1]
+def test_without_the_wish_no_text_is_kept(place: Place) -> None:
+    texts = (b"Loaf number 1", b"ask a baker", b"How do I bake")
+    place.write([entry(1, "rewrite", content=False)])
+    assert not any(text in place.whole() for text in texts)
+    place.write([entry(1, "rewrite", content=True)])
+    assert all(text in place.whole() for text in texts)
 
 
 def test_the_files_are_for_their_owner_alone(tmp_path: Path) -> None:
@@ -107,21 +74,21 @@ def test_the_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "audit").iterdir())
 
 
-def test_texts_that_no_encoding_knows_are_kept_as_they_are(tmp_path: Path) -> None:
+def test_texts_that_no_encoding_knows_are_kept_as_they_are(place: Place) -> None:
     strange = 'half a pair \ud83d, a zero \0, <b>&"\n\u202e'
     kept = entry(1, content=True, model=strange, reason=strange, category=None)
-    write_log(tmp_path, [kept])
-    log = AuditLog(settings(tmp_path))
+    place.write([kept])
+    log = AuditLog(place.settings())
     assert [one.entry for one in log.reader.page(Filter())] == [kept]
     log.close()
-    assert verify_audit_log(tmp_path).broken is None
+    assert place.verify().broken is None
 
 
-def test_a_log_goes_on_where_an_earlier_process_ended(tmp_path: Path) -> None:
-    write_log(tmp_path, [entry(1), entry(2)])
-    write_log(tmp_path, [entry(3)])
-    found = verify_audit_log(tmp_path)
-    assert (found.last, found.broken, found.files) == (3, None, 1)
+def test_a_log_goes_on_where_an_earlier_process_ended(place: Place) -> None:
+    place.write([entry(1), entry(2)])
+    place.write([entry(3)])
+    found = place.verify()
+    assert (found.last, found.broken) == (3, None)
 
 
 def test_a_second_process_cannot_write_the_same_log(tmp_path: Path) -> None:
@@ -132,25 +99,24 @@ def test_a_second_process_cannot_write_the_same_log(tmp_path: Path) -> None:
     AuditLog(settings(tmp_path)).close()
 
 
-def test_the_order_of_rows_survives_a_clock_that_jumps(tmp_path: Path) -> None:
+def test_the_order_of_rows_survives_a_clock_that_jumps(place: Place) -> None:
     times = [NOON, NOON + 1e8, NOON - 1e8, 0.0, NOON + 2]
     clock = iter([NOON, *times, *times])
-    log = AuditLog(settings(tmp_path, max_file_days=1), clock=lambda: next(clock))
+    log = AuditLog(place.settings(**place.divided), clock=lambda: next(clock))
     for number, at in enumerate(times):
         log.append(entry(number, time=at))
         asyncio.run(log.flush())
     found = log.reader.page(Filter())
     log.close()
     assert [one.entry.time for one in reversed(found)] == times
-    assert verify_audit_log(tmp_path).broken is None
-    assert len(log_files(tmp_path)) <= len(times) + 1
+    assert place.verify().broken is None
 
 
-def test_a_full_disk_is_served_on_and_what_was_lost_is_counted_in_the_log(
-    tmp_path: Path, disk: Disk, caplog: pytest.LogCaptureFixture
+def test_a_place_that_is_full_or_away_is_served_on_and_what_was_lost_is_counted_in_the_log(
+    place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
-    disk.pages = 60
-    log = AuditLog(settings(tmp_path, on_failure="serve", queue_rows=5))
+    place.break_it()
+    log = AuditLog(place.settings(on_failure="serve", queue_rows=5))
     with caplog.at_level(logging.WARNING):
         fill(log)
         for number in range(20):
@@ -158,47 +124,48 @@ def test_a_full_disk_is_served_on_and_what_was_lost_is_counted_in_the_log(
     full = log.status()
     assert full.waiting <= 6
     assert full.lost >= 15
-    assert "full" in (full.failure or "")
+    assert place.broken in (full.failure or "")
     assert len(caplog.records) <= 4, "a log that fails does not flood another one"
-    disk.pages = 1_000_000
-    wait_until(lambda: log.status().failure is None)
+    place.heal()
+    wait_until(lambda: log.status().waiting == 0)
     log.append(entry(99))
     asyncio.run(log.flush())
     log.close()
-    after = verify_audit_log(tmp_path)
+    after = place.verify()
     assert (after.broken, after.lost) == (None, full.lost)
-    gaps = [place for place, body in enumerate(bodies(tmp_path)) if body["kind"] == "gap"]
+    gaps = [number for number, body in enumerate(place.bodies()) if body["kind"] == "gap"]
     assert gaps[-1] == after.last - 2, "the gap stands before what was recorded after it"
 
 
-def test_with_the_policy_to_refuse_a_full_disk_refuses_and_heals(tmp_path: Path, disk: Disk) -> None:
-    disk.pages = 60
-    log = AuditLog(settings(tmp_path, on_failure="refuse"))
-    with pytest.raises(AuditError, match="full"):
+def test_with_the_policy_to_refuse_a_place_that_is_full_or_away_refuses_and_heals(place: Place) -> None:
+    place.break_it()
+    log = AuditLog(place.settings(on_failure="refuse"))
+    with pytest.raises(AuditError, match=place.broken):
         fill(log)
-    with pytest.raises(AuditError, match="full"):
+    with pytest.raises(AuditError, match=place.broken):
         log.check()
     with pytest.raises(AuditError):
         log.append(entry())
-    disk.pages = 1_000_000
+    place.heal()
     wait_until(lambda: log.status().failure is None)
     log.check()
     log.append(entry(99))
     asyncio.run(log.flush())
     log.close()
     assert log.status().lost == 0
-    assert verify_audit_log(tmp_path).broken is None
+    assert place.verify().broken is None
 
 
-def test_closing_on_a_full_disk_ends_in_time_and_counts_what_is_lost(tmp_path: Path, disk: Disk) -> None:
-    disk.pages = 60
-    log = AuditLog(settings(tmp_path, retry_seconds=30))
+def test_closing_on_a_place_that_is_full_or_away_ends_in_time_and_counts_what_is_lost(place: Place) -> None:
+    place.break_it()
+    log = AuditLog(place.settings(retry_seconds=30))
     fill(log)
     began = time.monotonic()
     log.close()
     assert time.monotonic() - began < 5
     assert log.status().lost == 1
-    assert verify_audit_log(tmp_path).broken is None
+    place.heal()
+    assert place.verify().broken is None
 
 
 def test_rows_wait_while_another_program_locks_the_database(
@@ -270,8 +237,8 @@ def test_a_log_that_is_removed_while_it_is_written_goes_on_and_the_hole_is_found
     )
 
 
-def test_appending_from_many_threads_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    log = AuditLog(settings(tmp_path))
+def test_appending_from_many_threads_loses_and_doubles_nothing(place: Place) -> None:
+    log = AuditLog(place.settings())
 
     def work(first: int) -> None:
         for number in range(first, first + 200):
@@ -283,14 +250,14 @@ def test_appending_from_many_threads_loses_and_doubles_nothing(tmp_path: Path) -
     for thread in threads:
         thread.join()
     log.close()
-    ids = [str(body["request_id"]) for body in bodies(tmp_path)]
+    ids = [str(body["request_id"]) for body in place.bodies()]
     assert sorted(ids) == sorted(f"request-{number}" for number in range(1_000))
-    assert verify_audit_log(tmp_path).broken is None
+    assert place.verify().broken is None
 
 
-def test_appending_never_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_appending_never_waits_for_what_is_written(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     go_on = threading.Event()
-    log = AuditLog(settings(tmp_path, queue_rows=100))
+    log = AuditLog(place.settings(queue_rows=100))
     write = log._writer.write
 
     def stuck(*arguments: object) -> None:
@@ -305,13 +272,13 @@ def test_appending_never_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.
     assert log.status().waiting <= 101
     go_on.set()
     log.close()
-    found = verify_audit_log(tmp_path)
+    found = place.verify()
     assert found.lost == log.status().lost == 900
-    assert len(bodies(tmp_path)) - sum(body["kind"] == "gap" for body in bodies(tmp_path)) == 100
+    assert len(place.bodies()) - sum(body["kind"] == "gap" for body in place.bodies()) == 100
 
 
-def test_who_stops_waiting_for_a_flush_disturbs_nobody(tmp_path: Path) -> None:
-    log = AuditLog(settings(tmp_path))
+def test_who_stops_waiting_for_a_flush_disturbs_nobody(place: Place) -> None:
+    log = AuditLog(place.settings())
 
     async def impatient() -> None:
         for number in range(50):
@@ -323,19 +290,19 @@ def test_who_stops_waiting_for_a_flush_disturbs_nobody(tmp_path: Path) -> None:
 
     asyncio.run(impatient())
     log.close()
-    assert verify_audit_log(tmp_path).last == 50
+    assert place.verify().last == 50
 
 
-def test_a_queue_is_bounded_in_bytes_too(tmp_path: Path) -> None:
-    log = AuditLog(settings(tmp_path, queue_bytes=10_000))
+def test_a_queue_is_bounded_in_bytes_too(place: Place) -> None:
+    log = AuditLog(place.settings(queue_bytes=10_000))
     log.append(entry(1, reason="x" * 20_000))
     log.append(entry(2))
     log.close()
-    assert verify_audit_log(tmp_path).lost == 1
+    assert place.verify().lost == 1
 
 
-def test_a_mark_needs_a_decision_with_a_verdict(tmp_path: Path) -> None:
-    log = AuditLog(settings(tmp_path))
+def test_a_mark_needs_a_decision_with_a_verdict(place: Place) -> None:
+    log = AuditLog(place.settings())
     log.append(entry(1))
     log.append(entry(2, "failed"))
     asyncio.run(log.flush())

@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 
 from levelhead.errors import UsageError
 from levelhead.guard.gateway.audit import _file_writer
-from levelhead.guard.gateway.audit._chain import GENESIS, Tip, file_name, log_files, row_hash
+from levelhead.guard.gateway.audit._chain import GENESIS, row_hash
 from levelhead.guard.gateway.audit._file import AuditFile
+from levelhead.guard.gateway.audit._file_form import Tip, file_name, log_files
+from levelhead.guard.gateway.audit._file_reader import FileReader
 from levelhead.guard.gateway.audit._log import AuditLog
-from levelhead.guard.gateway.audit._reading import AuditReader, Filter
+from levelhead.guard.gateway.audit._reading import Filter
 from levelhead.guard.gateway.audit._settings import AuditSettings
 from levelhead.guard.gateway.audit._verify import verify_audit_log
 from tests.guard.gateway.decisions import NOON, entry, write_log
@@ -248,7 +250,7 @@ def test_texts_can_be_deleted_and_the_chain_still_holds(
     change(folder / file_name(1), "DELETE FROM contents")
     found = verify_audit_log(folder)
     assert (found.broken, found.contents, found.deleted_contents) == (None, ROWS - 3, 3)
-    assert AuditReader(folder).page(Filter())[-1].entry.contents is None
+    assert FileReader(folder).page(Filter())[-1].entry.contents is None
 
 
 def test_the_oldest_files_may_go_and_the_rest_still_holds(tmp_path: Path) -> None:
@@ -282,15 +284,15 @@ def test_a_kill_in_the_middle_of_a_rotation_leaves_a_log_that_holds(
     def killed(*arguments: object) -> None:
         raise KilledError
 
-    def begun(self: _file_writer.ChainWriter, tip: Tip) -> None:
+    def begun(self: _file_writer.FileWriter, tip: Tip) -> None:
         (tmp_path / file_name(tip.number)).touch()
         raise KilledError
 
-    writer = _file_writer.ChainWriter(AuditSettings(folder=tmp_path, max_file_days=0.5))
+    writer = _file_writer.FileWriter(tmp_path, AuditSettings(folder=tmp_path, max_file_days=0.5))
     writer.write((), NOON + 86_400)
     with monkeypatch.context() as patch:
         if moment == "before the new file is whole":
-            patch.setattr(_file_writer.ChainWriter, "_begin", begun)
+            patch.setattr(_file_writer.FileWriter, "_begin", begun)
         else:
             patch.setattr(AuditFile, "say_followed", killed)
         with pytest.raises(KilledError):

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from levelhead.guard.gateway.audit._reading import AuditReader, Filter
+from levelhead.guard.gateway.audit._file_reader import FileReader
+from levelhead.guard.gateway.audit._reading import Filter
 from levelhead.guard.gateway.audit._verify import verify_audit_log
 from tests.guard.gateway.decisions import entry, write_log
 
@@ -60,5 +61,5 @@ def test_a_killed_process_loses_at_most_what_was_not_flushed_and_the_log_verifie
     write_log(tmp_path, [entry(0)])
     after = verify_audit_log(tmp_path)
     assert (after.broken, after.last) == (None, found.last + 1)
-    ids = [one.entry.request_id for one in AuditReader(tmp_path).page(Filter(), limit=10**6)]
+    ids = [one.entry.request_id for one in FileReader(tmp_path).page(Filter(), limit=10**6)]
     assert ids == ["request-0", *(f"request-{number}" for number in range(found.last, 0, -1))]

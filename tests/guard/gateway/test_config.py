@@ -81,6 +81,20 @@ WRONG = {
     "key-from-nowhere": ('[[keys]]\nid = "a"', "exactly one of env and file"),
     "two-keys-of-one-name": ('[[keys]]\nid="a"\nenv="A"\n[[keys]]\nid="a"\nenv="B"', "same id"),
     "page-without-audit": ('[ui]\nkey_env = "A"', r"add a section \[audit\]"),
+    "audit-nowhere": ("[audit]\ncontent = true", "exactly one of folder and database_env"),
+    "audit-in-two-places": ('[audit]\nfolder = "a"\ndatabase_env = "A"', "exactly one of folder and"),
+    "audit-in-a-database-with-files": (
+        '[audit]\ndatabase_env = "A"\nkeep_files = 3\nsynchronous = "full"',
+        "keep_files and synchronous cannot be set for a log in a database",
+    ),
+    "audit-in-files-with-days": (
+        '[audit]\nfolder = "a"\nkeep_days = 3',
+        "keep_days cannot be set for a log in a f",
+    ),
+    "audit-with-an-address": (
+        '[audit]\ndatabase_env = "postgresql://u:secret-word@h/n"',
+        "audit.database_env",
+    ),
     "no-toml": ("[upstream", "no TOML"),
 }
 

@@ -18,7 +18,8 @@ import httpx
 import pytest
 from starlette.responses import Response
 
-from levelhead.guard.gateway.audit._reading import AuditReader, Filter
+from levelhead.guard.gateway.audit._file_reader import FileReader
+from levelhead.guard.gateway.audit._reading import Filter
 from levelhead.guard.gateway.audit._verify import verify_audit_log
 from tests.guard.gateway.scripted import Asked, ScriptedUpstream, chat, lines_of, pieces_of, running, stream
 from tests.guard.gateway.test_serve import serving
@@ -102,7 +103,7 @@ def audited(tmp_path: Path, on_failure: str) -> str:
 def recorded(tmp_path: Path) -> set[str]:
     """Ids of the requests whose answers stand in the log, which must hold."""
     assert verify_audit_log(tmp_path / "audit").broken is None
-    rows = AuditReader(tmp_path / "audit").page(Filter(), limit=10**6)
+    rows = FileReader(tmp_path / "audit").page(Filter(), limit=10**6)
     return {row.entry.request_id for row in rows if row.entry.stage == "output"}
 
 

@@ -145,7 +145,7 @@ def _routes(parts: Parts, page: Sequence[Route]) -> Router:
     async def lifespan(app: Router) -> AsyncIterator[None]:
         audit, metrics = parts.recorder.audit, parts.recorder.metrics
         if audit is not None:
-            metrics.marked(await asyncio.to_thread(audit.reader.feedback))
+            metrics.marked(await asyncio.to_thread(audit.feedback))
         try:
             yield
         finally:

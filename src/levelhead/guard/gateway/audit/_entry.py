@@ -196,6 +196,11 @@ class Mark:
         """The mark as plain data."""
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, body: Mapping[str, object]) -> Self:
+        """The mark that `to_json` wrote."""
+        return cls(**{name: body[name] for name in cls.__slots__})  # type: ignore[arg-type]
+
 
 def sha256_of(text: str | None) -> str | None:
     """Hash of a text in UTF-8, in hexadecimal; None for no text. Half a surrogate pair is hashed too."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from levelhead.errors import UsageError
-from levelhead.guard.gateway.audit._chain import log_files
 from levelhead.guard.gateway.audit._entry import INTERVENED, JSONObject
+from levelhead.guard.gateway.audit._places import no_log, open_reader
 from levelhead.guard.gateway.audit._reading import AuditReader, Recorded
+from levelhead.guard.gateway.audit._settings import AuditDatabase
 from levelhead.running import json_text, write_whole
 
 SOURCE = "gateway"
@@ -41,7 +42,7 @@ def marked_lines(reader: AuditReader) -> Iterator[JSONObject]:
 
     Raises:
         UsageError: If nothing is marked, or no texts were kept of what is.
-        UnreadableAuditError: If a file of the log cannot be read; also while the lines are taken.
+        UnreadableAuditError: If the log cannot be read; also while the lines are taken.
     """
     marked = len(reader.marks())
     if not marked:
@@ -57,11 +58,11 @@ def marked_lines(reader: AuditReader) -> Iterator[JSONObject]:
     return _lines(reader)
 
 
-def export_marks(folder: Path, out: Path) -> MarksReport:
+def export_marks(place: Path | AuditDatabase, out: Path) -> MarksReport:
     """Write the marked decisions of an audit log whose texts were kept.
 
     Args:
-        folder: Where the log lies. It may be in use.
+        place: Where the log is kept. It may be in use.
         out: PAIRS.jsonl; a file that is there is replaced.
 
     Returns:
@@ -69,23 +70,24 @@ def export_marks(folder: Path, out: Path) -> MarksReport:
 
     Raises:
         UsageError: If there is no log, nothing is marked, or no texts were kept of what is.
-        UnreadableAuditError: If a file of the log cannot be read.
+        UnreadableAuditError: If the log cannot be read.
         RunFolderError: If the file cannot be written.
     """
-    if not folder.is_dir() or not log_files(folder):
-        raise UsageError(
-            f"There is no audit log in {folder}. Give the folder that holds audit-000001.sqlite."
-        )
-    reader = AuditReader(folder)
-    labels: list[bool] = []
+    reader = open_reader(place)
+    try:
+        if not reader.exists():
+            raise no_log(place)
+        labels: list[bool] = []
 
-    def written() -> Iterator[str]:
-        for line in marked_lines(reader):
-            labels.append(line["label"] is True)
-            yield f"{json_text(line)}\n"
+        def written() -> Iterator[str]:
+            for line in marked_lines(reader):
+                labels.append(line["label"] is True)
+                yield f"{json_text(line)}\n"
 
-    write_whole(out, written())
-    return MarksReport(len(labels), sum(labels), max(0, len(reader.marks()) - len(labels)))
+        write_whole(out, written())
+        return MarksReport(len(labels), sum(labels), max(0, len(reader.marks()) - len(labels)))
+    finally:
+        reader.close()
 
 
 def _lines(reader: AuditReader) -> Iterator[JSONObject]:

@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from levelhead.guard.gateway.audit._chain import FORMAT_VERSION, SCHEMA, Tip, file_name, read_tip, row_hash
+from levelhead.guard.gateway.audit._chain import links
+from levelhead.guard.gateway.audit._file_form import FORMAT_VERSION, SCHEMA, Tip, file_name, read_tip
 from levelhead.guard.gateway.audit._rows import Row
 
 BUSY_SECONDS = 1.0
@@ -80,15 +81,11 @@ class AuditFile:
         """
         if self.tip is None:
             raise ValueError(f"{self.path} was opened, but nothing was begun in it.")
-        end = self.tip.hash
-        chained: list[tuple[int, str, str]] = []
-        for sequence, row in enumerate(rows, start=self.tip.last + 1):
-            end = row_hash(end, sequence, row.body)
-            chained.append((sequence, row.body, end))
-        last = self.tip.last + len(rows)
+        chained = links(self.tip.last, self.tip.hash, (row.body for row in rows))
+        last, _, end = chained[-1]
         contents = [
-            (place, row.contents)
-            for (place, _, _), row in zip(chained, rows, strict=True)
+            (link.sequence, row.contents)
+            for link, row in zip(chained, rows, strict=True)
             if row.contents is not None
         ]
         counted = Counter(row.counted for row in rows if row.counted is not None)

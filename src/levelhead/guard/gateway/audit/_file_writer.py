@@ -1,4 +1,4 @@
-"""The writing end of the audit log: goes on with the newest file, begins the next, carries the chain over.
+"""Writes an audit log into files: goes on with the newest, begins the next, carries the chain over.
 
 It knows nothing of queues and threads, and what cannot be written it raises: `_log.py` decides what then.
 """
@@ -13,41 +13,44 @@ from contextlib import suppress
 from pathlib import Path
 
 from levelhead.errors import UsageError
-from levelhead.guard.gateway.audit._chain import GENESIS, Tip, file_name, log_files
+from levelhead.guard.gateway.audit._chain import GENESIS
 from levelhead.guard.gateway.audit._file import AuditFile
+from levelhead.guard.gateway.audit._file_form import Tip, file_name, log_files
 from levelhead.guard.gateway.audit._rows import Row
 from levelhead.guard.gateway.audit._settings import AuditSettings
+from levelhead.guard.gateway.audit._writing import UnwritableAuditError
 
 SECONDS_PER_DAY = 86_400.0
 
 
-class ChainWriter:
-    """Writes the rows of one log. One process has it at a time.
+class FileWriter:
+    """An `AuditWriter` into a folder. One process has it at a time.
 
     Args:
-        settings: Where the log lies, and when a file is full.
+        folder: Where the log lies.
+        settings: When a file is full, and how many are kept.
 
     Attributes:
         tip: Where the chain ends; None before the log was opened.
     """
 
-    def __init__(self, settings: AuditSettings) -> None:
-        self._settings = settings
+    def __init__(self, folder: Path, settings: AuditSettings) -> None:
+        self._folder, self._settings = folder, settings
         self._file: AuditFile | None = None
         self._lock: int | None = None
         self.tip: Tip | None = None
 
-    def write(self, rows: Sequence[Row], now: float) -> None:
-        """Write rows at the end of the chain: all of them, or none.
+    @property
+    def head(self) -> tuple[int, str] | None:
+        """As `AuditWriter` says."""
+        return None if self.tip is None else (self.tip.last, self.tip.hash)
 
-        Args:
-            rows: What is written; with none, the log is only opened.
-            now: Seconds since 1970, which decides whether a file is too old.
+    def write(self, rows: Sequence[Row], now: float) -> None:
+        """As `AuditWriter` says; `now` decides whether a file is too old.
 
         Raises:
+            UnwritableAuditError: If the folder or a file cannot be used.
             UsageError: If another process writes this log.
-            OSError: If the folder cannot be used.
-            sqlite3.Error: If a file cannot be used. The next call opens it anew.
         """
         try:
             if self._file is None or self._file.is_gone:
@@ -56,7 +59,10 @@ class ChainWriter:
             elif self._is_full(self._file, now):
                 self._file = self._rotate(self._file, now)
             self.tip = self._file.append(rows) if rows else self._file.tip
-        except (OSError, sqlite3.Error, UsageError):
+        except (OSError, sqlite3.Error) as error:
+            self._disconnect()
+            raise UnwritableAuditError(str(error)) from error
+        except UsageError:
             self._disconnect()
             raise
 
@@ -68,10 +74,9 @@ class ChainWriter:
             self._lock = None
 
     def _open(self, now: float) -> AuditFile:
-        folder = self._settings.folder
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._lock is None:
-            self._lock = _take_lock(folder / "audit.lock")
+            self._lock = _take_lock(self._folder / "audit.lock")
         newest = self._newest()
         found = newest.tip if newest is not None else None
         if newest is None or found is None:
@@ -88,7 +93,7 @@ class ChainWriter:
 
     def _newest(self) -> AuditFile | None:
         """The newest file that holds a chain; one whose beginning was cut off by a kill is removed."""
-        for path in reversed(log_files(self._settings.folder)):
+        for path in reversed(log_files(self._folder)):
             file = AuditFile(path, self._settings.synchronous)
             if file.tip is not None:
                 return file
@@ -97,7 +102,7 @@ class ChainWriter:
         return None
 
     def _begin(self, tip: Tip) -> AuditFile:
-        return AuditFile.begin(self._settings.folder, tip, self._settings.synchronous)
+        return AuditFile.begin(self._folder, tip, self._settings.synchronous)
 
     def _is_full(self, file: AuditFile, now: float) -> bool:
         if file.tip is None or file.tip.last < file.tip.first:
@@ -116,14 +121,14 @@ class ChainWriter:
         finally:
             full.close()
         if self._settings.keep_files is not None:
-            for path in log_files(self._settings.folder)[: -self._settings.keep_files]:
+            for path in log_files(self._folder)[: -self._settings.keep_files]:
                 for part in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
                     part.unlink(missing_ok=True)
         return following
 
     def _say_followed(self, number: int) -> None:
         """What a kill in the middle of `_rotate` left undone."""
-        path = self._settings.folder / file_name(number)
+        path = self._folder / file_name(number)
         if not path.exists():
             return
         # An old file that is damaged is for `verify` to tell; it must not stop what is recorded now.

@@ -5,26 +5,26 @@
     await log.flush()          # only where a reply must not go out before its rows are written
     log.close()
 
-`append` queues a row and returns. When rows cannot be written (disk full, read-only, locked, damaged), they
-wait and are tried again; past the bound of the queue they are lost, and a row says how many were lost there.
-What a request hears of it is the policy `on_failure`.
+`append` queues a row and returns. When rows cannot be written (disk full, read-only, locked, damaged; the
+database away), they wait and are tried again; past the bound of the queue they are lost, and a row says how
+many were lost there. What a request hears of it is the policy `on_failure`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 import time
 from collections.abc import Callable
 
 from levelhead.errors import LevelheadError, UsageError
 from levelhead.guard.gateway.audit._entry import AuditEntry, Mark
-from levelhead.guard.gateway.audit._file_writer import ChainWriter
+from levelhead.guard.gateway.audit._places import open_reader, open_writer
 from levelhead.guard.gateway.audit._queue import AuditQueue, AuditStatus
-from levelhead.guard.gateway.audit._reading import AuditReader
+from levelhead.guard.gateway.audit._reading import Feedback, UnreadableAuditError, feedback_of
 from levelhead.guard.gateway.audit._rows import decision_row, mark_row
-from levelhead.guard.gateway.audit._settings import AuditSettings
+from levelhead.guard.gateway.audit._settings import AuditDatabase, AuditSettings
+from levelhead.guard.gateway.audit._writing import UnwritableAuditError
 
 CLOSING_SECONDS = 10.0
 """How long `close` waits for a disk that takes its time."""
@@ -40,7 +40,7 @@ class AuditLog:
     """The log of one gateway. Its methods may be called from any thread.
 
     Args:
-        settings: Where it lies, and what happens when it cannot be written.
+        settings: Where it is kept, and what happens when it cannot be written.
         clock: Tells seconds since 1970. It may jump: the order of rows does not depend on it.
 
     Attributes:
@@ -48,17 +48,18 @@ class AuditLog:
         reader: What was written, to look at.
 
     Raises:
-        UsageError: If another process writes this log.
+        UsageError: If another process writes this folder, or the database holds a log of another version.
+        MissingExtraError: If it is to be kept in a database and the extra `postgres` is not installed.
         AuditError: If it cannot be written and the policy is to refuse requests; with the policy to serve it
             warns, and tries again whenever there is something to write.
     """
 
     def __init__(self, settings: AuditSettings, *, clock: Callable[[], float] = time.time) -> None:
         self.settings = settings
-        self.reader = AuditReader(settings.folder)
+        self.reader = open_reader(settings.place)
         self._clock = clock
         self._insists = settings.on_failure == "refuse"
-        self._writer = ChainWriter(settings)
+        self._writer = open_writer(settings)
         self._queue = AuditQueue(self._writer, settings, clock, self._open())
 
     def append(self, entry: AuditEntry) -> None:
@@ -70,7 +71,7 @@ class AuditLog:
             ValueError: If a number of the entry is NaN or infinite.
         """
         self.check()
-        if not self._queue.put(decision_row(entry)):
+        if not self._queue.put(decision_row(entry, self.settings.replica_name)):
             if self._insists:
                 raise _refusal("its queue is full")
             self._queue.give_up()
@@ -84,7 +85,7 @@ class AuditLog:
         """
         try:
             await asyncio.wrap_future(self._queue.written())
-        except sqlite3.Error as error:
+        except UnwritableAuditError as error:
             if self._insists:
                 raise _refusal(str(error)) from error
 
@@ -117,13 +118,28 @@ class AuditLog:
             mark = Mark(target, found.entry.action, right, note, self._clock())
         except ValueError as error:
             raise UsageError(str(error)) from error
-        if not self._queue.put(mark_row(mark)):
+        if not self._queue.put(mark_row(mark, self.settings.replica_name)):
             raise _refusal("its queue is full")
         try:
             await asyncio.wrap_future(self._queue.written())
-        except sqlite3.Error as error:
+        except UnwritableAuditError as error:
             raise _refusal(str(error)) from error
         return mark
+
+    def feedback(self) -> Feedback:
+        """What people say of the decisions by now, as far as it can be read.
+
+        Raises:
+            UnreadableAuditError: If the log cannot be read and the policy is to refuse requests. With the
+                policy to serve it warns, and nobody said anything.
+        """
+        try:
+            return self.reader.feedback()
+        except UnreadableAuditError as error:
+            if self._insists:
+                raise
+            _logger.warning("%s", error)
+            return feedback_of({})
 
     def status(self) -> AuditStatus:
         """How the log is doing."""
@@ -131,9 +147,8 @@ class AuditLog:
 
     @property
     def head(self) -> tuple[int, str] | None:
-        """Sequence and hash of the last row written. Note it elsewhere: `verify_audit_log` looks for it."""
-        tip = self._writer.tip
-        return None if tip is None else (tip.last, tip.hash)
+        """Sequence and hash of the last row known of. Note it elsewhere: `verify_audit_log` looks for it."""
+        return self._writer.head
 
     def close(self) -> None:
         """Write what waits, once more if it failed before, and give the log free. It may take seconds."""
@@ -141,18 +156,22 @@ class AuditLog:
             self._writer.close()
         else:
             _logger.warning("The audit log did not end in time: %s", self.status())
+        self.reader.close()
 
     def _open(self) -> str | None:
         """What stands in the way of writing, where the policy lets it; None if nothing does."""
+        place = self.settings.place
         try:
             self._writer.write((), self._clock())
-        except (OSError, sqlite3.Error) as error:
-            why = f"{self.settings.folder}: {error}"
+        except UnwritableAuditError as error:
+            why = f"{place}: {error}"
             self._writer.close()
             if self._insists:
+                advice = "Make the folder writable, give another one, or"
+                if isinstance(place, AuditDatabase):
+                    advice = "See that the database is there and lets the gateway in, or"
                 raise AuditError(
-                    f"The audit log cannot be opened ({why}). Make the folder writable, give another one, or "
-                    "set audit.on_failure to serve."
+                    f"The audit log cannot be opened ({why}). {advice} set audit.on_failure to serve."
                 ) from error
             _logger.warning("The audit log cannot be opened: %s", why)
             return why

@@ -8,7 +8,6 @@ of it is decided by `AuditLog`.
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -17,12 +16,12 @@ from dataclasses import dataclass
 from itertools import islice
 
 from levelhead.errors import UsageError
-from levelhead.guard.gateway.audit._file_writer import ChainWriter
 from levelhead.guard.gateway.audit._rows import Row, gap_row
 from levelhead.guard.gateway.audit._settings import AuditSettings
+from levelhead.guard.gateway.audit._writing import AuditWriter, UnwritableAuditError
 
 BATCH_ROWS = 512
-"""Most rows of one transaction: a reader of the files waits no longer than it takes to write them."""
+"""Most rows of one transaction: another who wants the log waits no longer than it takes to write them."""
 
 _logger = logging.getLogger(__name__)
 
@@ -65,7 +64,7 @@ class AuditQueue:
     """
 
     def __init__(
-        self, writer: ChainWriter, settings: AuditSettings, clock: Callable[[], float], failure: str | None
+        self, writer: AuditWriter, settings: AuditSettings, clock: Callable[[], float], failure: str | None
     ) -> None:
         self._writer, self._settings, self._clock = writer, settings, clock
         self._changed = threading.Condition()
@@ -107,14 +106,14 @@ class AuditQueue:
                 _logger.warning("Decisions are not recorded: %s", reason)
 
     def written(self) -> Future[None]:
-        """Done when all that was queued before is written; fails with `sqlite3.Error` if it cannot be now."""
+        """Done when all that was queued before is written; fails with `UnwritableAuditError` if not."""
         done: Future[None] = Future()
         done.set_running_or_notify_cancel()  # who stops waiting must not cancel what the thread settles
         with self._changed:
             if self._settled >= self._accepted:
                 done.set_result(None)
             elif self.failure is not None:
-                done.set_exception(sqlite3.OperationalError(self.failure))
+                done.set_exception(UnwritableAuditError(self.failure))
             else:
                 self._waiters.append((self._accepted, done))
         return done
@@ -142,13 +141,18 @@ class AuditQueue:
 
     def _write_until_closed(self) -> None:
         while batch := self._next_batch():
-            try:
-                self._writer.write(batch, self._clock())
-            except (OSError, sqlite3.Error, UsageError) as error:
-                if not self._pause_after(str(error)):
+            while (why := self._try(batch)) is not None:  # the same rows each time, as the writer asks
+                if not self._pause_after(why):
                     return
-            else:
-                self._settle(len(batch))
+            self._settle(len(batch))
+
+    def _try(self, batch: list[Row]) -> str | None:
+        """Write rows; what stands in the way, or None."""
+        try:
+            self._writer.write(batch, self._clock())
+        except (UnwritableAuditError, UsageError) as error:
+            return str(error)
+        return None
 
     def _next_batch(self) -> list[Row]:
         """Wait for rows; none when the queue is closed and all are written."""
@@ -158,7 +162,7 @@ class AuditQueue:
             for one in islice(self._queue, BATCH_ROWS):
                 if isinstance(one, _Gap):
                     one.told = one.lost
-                    one = gap_row(one.lost, one.reason, one.time)
+                    one = gap_row(one.lost, one.reason, one.time, self._settings.replica_name)
                 batch.append(one)
             return batch
 
@@ -195,4 +199,4 @@ class AuditQueue:
     def _tell_failure(self, why: str) -> None:
         self.failure = why
         while self._waiters:
-            self._waiters.popleft()[1].set_exception(sqlite3.OperationalError(why))
+            self._waiters.popleft()[1].set_exception(UnwritableAuditError(why))

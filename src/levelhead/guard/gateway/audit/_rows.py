@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 
 from levelhead.guard.gateway.audit._chain import contents_hash
-from levelhead.guard.gateway.audit._entry import AuditEntry, Mark
+from levelhead.guard.gateway.audit._entry import AuditEntry, JSONObject, Mark
 from levelhead.running import json_text
 
 
@@ -38,8 +38,12 @@ class Row:
         return len(self.body) + len(self.contents or "")
 
 
-def decision_row(entry: AuditEntry) -> Row:
+def decision_row(entry: AuditEntry, replica: str | None = None) -> Row:
     """The row of a decision.
+
+    Args:
+        entry: The decision.
+        replica: Which gateway writes it, where several write one log.
 
     Raises:
         ValueError: If a number is NaN or infinite.
@@ -47,23 +51,28 @@ def decision_row(entry: AuditEntry) -> Row:
     contents = None if entry.contents is None else json_text(asdict(entry.contents))
     tied = None if contents is None else contents_hash(contents)
     return Row(
-        json_text({"kind": "decision", **entry.to_json(), "contents_sha256": tied}),
+        _body("decision", {**entry.to_json(), "contents_sha256": tied}, replica),
         contents,
         CountedAs(int(entry.time // 3600), entry.stage, entry.action),
     )
 
 
-def mark_row(mark: Mark) -> Row:
-    """The row of a person's mark."""
-    return Row(json_text({"kind": "mark", **mark.to_json()}))
+def mark_row(mark: Mark, replica: str | None = None) -> Row:
+    """The row of a person's mark, written by this gateway."""
+    return Row(_body("mark", mark.to_json(), replica))
 
 
-def gap_row(lost: int, reason: str, time: float) -> Row:
+def gap_row(lost: int, reason: str, time: float, replica: str | None = None) -> Row:
     """The row that stands where decisions could not be recorded.
 
     Args:
         lost: How many.
         reason: What stood in the way.
         time: When the last of them was lost, in seconds since 1970.
+        replica: Which gateway lost them, where several write one log.
     """
-    return Row(json_text({"kind": "gap", "lost": lost, "reason": reason, "time": time}))
+    return Row(_body("gap", {"lost": lost, "reason": reason, "time": time}, replica))
+
+
+def _body(kind: str, said: JSONObject, replica: str | None) -> str:
+    return json_text({"kind": kind, **said, **({} if replica is None else {"replica": replica})})
