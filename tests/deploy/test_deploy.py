@@ -16,9 +16,8 @@ import pytest
 
 from levelhead.guard.gateway import config_reference, read_config
 from levelhead.guard.gateway._serve import check_config
+from tests.deploy.tools import DEPLOY, ROOT, program, said_by
 
-ROOT = Path(__file__).parents[2]
-DEPLOY = ROOT / "deploy"
 UNIT, CONTAINER = DEPLOY / "levelhead-guard.service", DEPLOY / "Containerfile"
 
 
@@ -64,7 +63,8 @@ def test_the_command_is_one_of_ours(file: Path) -> None:
 def test_systemd_waits_longer_than_the_gateway_drains() -> None:
     stop = re.search(r"^TimeoutStopSec=(\d+)$", UNIT.read_text(), re.MULTILINE)
     assert stop is not None
-    assert int(stop[1]) > read_config(DEPLOY / "gateway.toml").listen.drain_seconds
+    listen = read_config(DEPLOY / "gateway.toml").listen
+    assert int(stop[1]) > listen.lame_duck_seconds + listen.drain_seconds
 
 
 def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
@@ -82,6 +82,10 @@ def test_the_container_runs_as_nobody_and_tells_its_health() -> None:
     assert words.index("USER") < words.index("ENTRYPOINT")
     assert "HEALTHCHECK" in words
     assert "USER 65534:65534" in CONTAINER.read_text()
+
+
+def test_hadolint_finds_nothing_wrong_with_the_container_file() -> None:
+    said_by([program("hadolint"), CONTAINER])
 
 
 def test_extras_that_the_files_name_exist() -> None:
