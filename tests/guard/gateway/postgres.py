@@ -134,9 +134,11 @@ class PostgresServer:
             connection.execute(SQL("CREATE SCHEMA {}").format(Identifier(name)))
         return name
 
-    def address(self, schema: str, *, port: int | None = None, password: str = PASSWORD) -> str:
+    def address(
+        self, schema: str, *, port: int | None = None, user: str = USER, password: str = PASSWORD
+    ) -> str:
         return (
-            f"postgresql+psycopg://{USER}:{quote(password, safe='')}@127.0.0.1:{port or self.port}/postgres"
+            f"postgresql+psycopg://{user}:{quote(password, safe='')}@127.0.0.1:{port or self.port}/postgres"
             f"?options=-csearch_path%3D{schema}"
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,22 +16,23 @@ from levelhead.guard.gateway.audit._settings import AuditDatabase
 
 DRIVER = "postgresql+psycopg"
 
-CONNECTING = {
+CONNECTING: Mapping[str, int | str | None] = {
     "application_name": "levelhead",
-    "connect_timeout": "5",
-    "keepalives_idle": "5",
-    "keepalives_interval": "3",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "10000",
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+    "prepare_threshold": None,  # a pooler may give the next transaction to another session
 }
-"""For libpq, where the address says nothing else: a server that fell silent is given up within seconds."""
+"""Where the address says nothing else. A server that fell silent is given up within seconds."""
 
 LIMITS = {
     "lock_timeout": "5s",
     "statement_timeout": "30s",
     "idle_in_transaction_session_timeout": "15s",
 }
-"""Set in each transaction, which a pooler passes on. The last one frees the chain of a gateway that hangs."""
+"""Set in each transaction: a pooler knows no sessions. The last frees the chain of a gateway that hangs."""
 
 
 def open_engine(database: AuditDatabase, **pool: Any) -> Engine:
@@ -46,8 +47,13 @@ def open_engine(database: AuditDatabase, **pool: Any) -> Engine:
     """
     url = _url(database)
     defaults = {name: value for name, value in CONNECTING.items() if name not in url.query}
-    # Without hide_parameters an error would quote the rows, and with them the texts.
-    return create_engine(url, connect_args=defaults, hide_parameters=True, **pool)
+    return create_engine(
+        url,
+        connect_args=defaults,
+        isolation_level="READ COMMITTED",  # who waited for the tip sees what the other one wrote
+        hide_parameters=True,  # an error would quote the rows, and with them the texts
+        **pool,
+    )
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from sqlalchemy import (
     literal,
     select,
 )
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from levelhead.guard.gateway.audit._database import found_missing, open_engine, told, transaction
 from levelhead.guard.gateway.audit._database_tables import (
@@ -153,10 +153,14 @@ class DatabaseReader:
         """Do it in one transaction; `nothing` comes of a log that was not begun."""
         try:
             with self._engine.connect() as connection, transaction(connection):
-                return work(connection, read_tip(connection, self._database))
+                try:
+                    tip = read_tip(connection, self._database)
+                except ProgrammingError as error:
+                    if found_missing(error):
+                        return nothing
+                    raise
+                return work(connection, tip)
         except SQLAlchemyError as error:
-            if found_missing(error):
-                return nothing
             raise UnreadableAuditError(
                 f"The audit log in {self._database} cannot be read: {told(error)}. See that the database is "
                 "there and lets this machine in."

@@ -1,4 +1,4 @@
-"""Removes what is too old from an audit log in PostgreSQL, in small transactions.
+"""Removes what is too old from an audit log in PostgreSQL, a little at a time.
 
 Texts go alone: their rows stay, and the chain holds. Rows go from the beginning of the chain, as the oldest
 files of a folder do, and the tip says with which row it begins then.
@@ -21,14 +21,14 @@ CHUNK_ROWS = 1_000
 """Most rows of one transaction: gateways that append wait no longer than it takes to remove them."""
 
 
-def remove_old(connection: Connection, database: AuditDatabase, settings: AuditSettings) -> None:
-    """Remove the texts and rows that are older than the settings say."""
+def remove_old(connection: Connection, database: AuditDatabase, settings: AuditSettings) -> bool:
+    """Remove some of the texts and rows that are older than the settings say; whether there may be more."""
+    removed = 0
     if settings.keep_content_days is not None:
-        while _remove_texts(connection, timedelta(days=settings.keep_content_days)) == CHUNK_ROWS:
-            pass
+        removed = _remove_texts(connection, timedelta(days=settings.keep_content_days))
     if settings.keep_days is not None:
-        while _remove_rows(connection, database, timedelta(days=settings.keep_days)) == CHUNK_ROWS:
-            pass
+        removed = max(removed, _remove_rows(connection, database, timedelta(days=settings.keep_days)))
+    return removed >= CHUNK_ROWS
 
 
 def _remove_texts(connection: Connection, age: timedelta) -> int:

@@ -36,7 +36,7 @@ from levelhead.guard.gateway.audit._settings import AuditDatabase, AuditSettings
 from levelhead.guard.gateway.audit._writing import UnwritableAuditError
 
 REMOVING_SECONDS = 3_600.0
-"""How often rows and texts that are too old are looked for."""
+"""How often rows and texts that are too old are looked for, when all that were found are gone."""
 
 _logger = logging.getLogger(__name__)
 
@@ -142,12 +142,14 @@ class DatabaseWriter:
         """Remove what is too old, now and then. What is new was written before, whatever becomes of this."""
         if time.monotonic() < self._remove_at:
             return
-        self._remove_at = time.monotonic() + REMOVING_SECONDS
+        more = False
         try:
-            remove_old(connection, self._database, self._settings)
+            more = remove_old(connection, self._database, self._settings)
         except SQLAlchemyError as error:
             _logger.warning("Old rows of the audit log cannot be removed: %s", told(error))
             self._disconnect()
+        if not more:  # else some go after each batch, so that none waits for all of them
+            self._remove_at = time.monotonic() + REMOVING_SECONDS
 
     def _disconnect(self) -> None:
         if self._connection is not None:
