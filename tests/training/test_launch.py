@@ -1,4 +1,4 @@
-"""One tuning on several processes, through `accelerate launch` and the files in `configs/accelerate`."""
+"""Tunings on two processes, through `accelerate launch` and the files in `configs/accelerate`."""
 
 from __future__ import annotations
 
@@ -6,75 +6,119 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from levelhead.training import tune
-from tests.training.lessons import QUICK, sums
+from levelhead.errors import UsageError
+from levelhead.training import TuningSettings, tune
+from tests.training.launched import ALL_WEIGHTS, DIALOGUES, SETTINGS, ended_early
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "configs" / "accelerate"
-SETTINGS = replace(QUICK, batch_size=4)
-DIALOGUES = sums(32)
-
-SCRIPT = """
-import json, os, sys
-from dataclasses import asdict
-from pathlib import Path
-
-import torch
-
-from levelhead.models import Model
-from levelhead.training import tune
-from tests.training.test_launch import DIALOGUES, SETTINGS
-
-def evaluate(model: Model, epoch: int) -> dict[str, float]:
-    return {"process": float(os.environ["RANK"])}
-
-torch.set_num_threads(1)
-base, out = sys.argv[1:]
-report = tune(base, DIALOGUES, Path(out), SETTINGS, evaluate=evaluate, progress="plain")
-Path(f"{out}-{os.environ['RANK']}.json").write_text(json.dumps(asdict(report)))
-"""
+STEPS = 2 * 4
 
 
-def launch(base: Path, out: Path, script: Path) -> subprocess.CompletedProcess[str]:
-    script.write_text(SCRIPT)
-    command = ["-m", "accelerate.commands.launch", "--main_process_port", "0"]
-    command += ["--config_file", str(CONFIGS / "ddp_cpu.yaml")]
+def launch(kind: str, base: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run what `launched.py` has for a config file, on two processes of processors."""
+    command = ["-m", "accelerate.commands.launch", "--main_process_port", "0", "--num_processes", "2"]
+    command += ["--config_file", str(CONFIGS / f"{kind}.yaml")]
     return subprocess.run(
-        [sys.executable, *command, str(script), f"hf:{base}", str(out)],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        [sys.executable, *command, str(Path(__file__).with_name("launched.py")), kind, f"hf:{base}", folder],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "DS_ACCELERATOR": "cpu"},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=400,
         check=False,
     )
 
 
-def test_two_processes_learn_what_one_learns_with_the_doubled_batch(
+def results(folder: Path) -> dict[str, Any]:
+    """What the two processes found, which must be the same."""
+    first, second = (json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1))
+    assert without_times(first) == without_times(second)
+    found: dict[str, Any] = first
+    return found
+
+
+def without_times(found: Any) -> Any:
+    if isinstance(found, dict):
+        return {key: without_times(value) for key, value in found.items() if key != "seconds"}
+    return found
+
+
+def alone(base: Path, out: Path, settings: TuningSettings) -> Sequence[float]:
+    """The losses of one process that sees what two see."""
+    own = replace(settings, batch_size=2 * settings.batch_size)
+    return tune(f"hf:{base}", DIALOGUES, out, own, progress="off").losses
+
+
+def same_losses(losses: Sequence[float]) -> Any:
+    """Equal but for the order in which numbers are added up."""
+    assert len(losses) == STEPS
+    return pytest.approx(losses, rel=1e-4)
+
+
+def test_with_ddp_two_processes_learn_what_one_learns_and_each_goes_on_where_the_other_ended(
     text_folder: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "two"
-    done = launch(text_folder, out, tmp_path / "script.py")
+    ended_early(f"hf:{text_folder}", tmp_path / "of one", replace(SETTINGS, batch_size=8))
+    done = launch("ddp", text_folder, tmp_path)
     assert done.returncode == 0, done.stderr
-    alone = tune(
-        f"hf:{text_folder}", DIALOGUES, tmp_path / "one", replace(SETTINGS, batch_size=8), progress="off"
-    )
-    first, second = (json.loads((tmp_path / f"two-{rank}.json").read_text()) for rank in (0, 1))
-    assert first == second
-    assert first["steps"] == alone.steps == 2 * 4
-    assert first["losses"] == pytest.approx(alone.losses, rel=1e-4)
-    assert first["evaluations"] == {"1": {"process": 0.0}, "2": {"process": 0.0}}
+    found, losses = results(tmp_path), alone(text_folder, tmp_path / "alone", SETTINGS)
+    assert found["whole"]["losses"] == same_losses(losses)
+    assert found["whole"]["evaluations"] == {"1": {"process": 0.0}, "2": {"process": 0.0}}
+    assert found["again"] == found["whole"]  # all processes saw that it was done
+    assert "holds another tuning" in found["refused"]  # found by the first process, told by both
     assert done.stderr.count("tuning: 8 of 8") == 1
-    assert not (out / "checkpoints").exists()
-    assert json.loads((out / "tuning.json").read_text())["processes"] == 2
-    # Started again, all processes see that it is done.
-    again = launch(text_folder, out, tmp_path / "script.py")
-    assert again.returncode == 0, again.stderr
-    assert json.loads((tmp_path / "two-1.json").read_text()) == second
+    assert not (tmp_path / "whole" / "checkpoints").exists()
+    assert json.loads((tmp_path / "whole" / "tuning.json").read_text())["processes"] == 2
+    # The two go on with what one began, and one with what the two began.
+    assert found["resumed"]["losses"] == same_losses(losses)
+    assert (tmp_path / "of two" / "checkpoints" / "checkpoint-3").is_dir()
+    resumed = tune(f"hf:{text_folder}", DIALOGUES, tmp_path / "of two", SETTINGS, progress="off")
+    assert resumed.losses == same_losses(losses)
+    assert json.loads((tmp_path / "of two" / "tuning.json").read_text())["processes"] == 2
+
+
+def test_with_fsdp_two_processes_learn_what_one_learns_and_each_goes_on_where_the_other_ended(
+    text_folder: Path, tmp_path: Path
+) -> None:
+    for settings in (SETTINGS, ALL_WEIGHTS):
+        out = tmp_path / settings.method / "of one"
+        ended_early(f"hf:{text_folder}", out, replace(settings, batch_size=8))
+    done = launch("fsdp", text_folder, tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = results(tmp_path)
+    assert "Leave the evaluation out" in found["refused"]
+    for settings in (SETTINGS, ALL_WEIGHTS):
+        place = tmp_path / settings.method
+        losses = same_losses(alone(text_folder, place / "alone", settings))
+        assert found[settings.method]["losses"] == losses
+        assert (
+            tune(f"hf:{text_folder}", DIALOGUES, place / "of two", settings, progress="off").losses == losses
+        )
+    assert found["whole"]["losses"] == losses
+
+
+@pytest.mark.skipif(find_spec("deepspeed") is None, reason="needs the extra deepspeed")
+def test_with_deepspeed_two_processes_learn_what_one_learns_and_go_on_as_two(
+    text_folder: Path, tmp_path: Path
+) -> None:
+    ended_early(f"hf:{text_folder}", tmp_path / "of one", replace(SETTINGS, batch_size=8))
+    done = launch("deepspeed", text_folder, tmp_path)
+    assert done.returncode == 0, done.stderr
+    found, losses = results(tmp_path), alone(text_folder, tmp_path / "alone", SETTINGS)
+    assert found["whole"]["losses"] == same_losses(losses)
+    assert found["whole"]["evaluations"] == {"1": {"process": 0.0}, "2": {"process": 0.0}}
+    assert found["resumed"]["losses"] == same_losses(losses)
+    assert "written without DeepSpeed" in found["refused"]
+    with pytest.raises(UsageError, match="Start again with DeepSpeed and 2 processes"):
+        tune(f"hf:{text_folder}", DIALOGUES, tmp_path / "left", SETTINGS, progress="off")
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
@@ -83,4 +127,4 @@ def test_accelerate_knows_every_key_of_a_config(path: Path) -> None:
         load_config_from_file,
     )
 
-    assert load_config_from_file(str(path)).num_processes == (2 if path.stem == "ddp_cpu" else 8)
+    assert load_config_from_file(str(path)).num_processes == 8

@@ -207,9 +207,9 @@ def test_an_evaluation_leaves_the_training_as_it_would_be_without(text_folder: P
 def test_no_evaluation_where_no_process_holds_the_whole_model(
     text_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import levelhead.training._trainer as trainer
+    import levelhead.training._train as train
 
-    monkeypatch.setattr(trainer, "is_deepspeed_zero3_enabled", lambda: True)
+    monkeypatch.setattr(train, "is_deepspeed_zero3_enabled", lambda: True)
     with pytest.raises(UsageError, match="Leave the evaluation out"):
         tune(f"hf:{text_folder}", sums(4), tmp_path / "out", QUICK, evaluate=lambda *_: {}, progress="off")
     assert tune(f"hf:{text_folder}", sums(4), tmp_path / "out", QUICK, progress="off").steps == 2

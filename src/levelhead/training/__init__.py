@@ -8,6 +8,7 @@ This room knows nothing about what the dialogues teach or where they come from.
 from levelhead.training._classifier import AdaptedClassifier, AdapterSettings, require_peft
 from levelhead.training._dialogues import Dialogue, read_dialogues, write_dialogues
 from levelhead.training._merge import merge
+from levelhead.training._processes import is_first_process
 from levelhead.training._report import Evaluate, Goodness, TuningReport
 from levelhead.training._settings import TuningSettings
 from levelhead.training._tokens import LossShare, LossSpan, show_loss
@@ -23,6 +24,7 @@ __all__ = [
     "LossSpan",
     "TuningReport",
     "TuningSettings",
+    "is_first_process",
     "loss_share",
     "loss_spans",
     "merge",

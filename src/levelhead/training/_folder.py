@@ -7,7 +7,6 @@ which marks the folder as finished.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from collections.abc import Mapping
@@ -20,9 +19,10 @@ from levelhead.errors import RunFolderError
 from levelhead.models._checkpoint import TUNING_FILE
 from levelhead.running import hold_lock, json_text, write_whole
 from levelhead.training._card import model_card
+from levelhead.training._processes import is_first_process, process_count
 from levelhead.training._report import TuningReport
 
-_LOCK, _CHECKPOINTS = "tuning.lock", "checkpoints"
+_LOCK, _CHECKPOINTS, _PROCESSES = "tuning.lock", "checkpoints", "processes"
 _BEFORE_THE_FIRST_FILE = {_LOCK, f".{TUNING_FILE}.draft"}
 """A start that was killed early has left no more than these."""
 
@@ -40,6 +40,7 @@ class TuningFolder:
     Attributes:
         path: The folder.
         checkpoints: Where checkpoints go.
+        begun_with: How many processes began; others may go on.
 
     Raises:
         RunFolderError: If it holds something else or another tuning, another process writes to it, or it
@@ -49,15 +50,15 @@ class TuningFolder:
     def __init__(self, path: Path, identity: Mapping[str, Any], *, on_cpu: bool) -> None:
         self.path, self.checkpoints = path, path / _CHECKPOINTS
         self._identity, self._on_cpu, self._held = identity, on_cpu, ExitStack()
-        if _is_first_process():
-            _make(path)
-            with ExitStack() as held:
-                held.enter_context(hold_lock(path / _LOCK))
-                if not (path / TUNING_FILE).is_file():
-                    write_whole(path / TUNING_FILE, [json_text(identity, indent=2), "\n"])
-                self._check(_read(path / TUNING_FILE))
-                self._held = held.pop_all()
-        self._wait_for_all()
+        refusal: RunFolderError | None = None
+        if is_first_process():
+            try:
+                self._open()
+            except RunFolderError as error:
+                refusal = error
+        if (told := self._told_by_first(None if refusal is None else str(refusal))) is not None:
+            raise refusal or RunFolderError(told)
+        self.begun_with = int(_read(path / TUNING_FILE).get(_PROCESSES, 1))
 
     def __enter__(self) -> Self:
         return self
@@ -79,26 +80,47 @@ class TuningFolder:
             report: What tuning did.
             sections: See `model_card`.
         """
-        if _is_first_process():
+        if is_first_process():
             lines = [f"{step},{loss!r}\n" for step, loss in enumerate(report.losses, start=1)]
             write_whole(self.path / "losses.csv", ["step,loss\n", *lines])
             command = [Path(sys.argv[0]).name, *sys.argv[1:]]
             write_whole(self.path / "README.md", [model_card(self._identity, report, command, sections)])
-            whole = {**self._identity, "command": command, "report": report.to_json()}
+            begun = {_PROCESSES: self.begun_with} if self.begun_with > 1 else {}
+            own = {key: value for key, value in self._identity.items() if key != _PROCESSES}
+            whole = {**own, **begun, "command": command, "report": report.to_json()}
             write_whole(self.path / TUNING_FILE, [json_text(whole, indent=2), "\n"])
             shutil.rmtree(self.checkpoints, ignore_errors=True)
-        self._wait_for_all()
+        self._told_by_first(None)
         return self.report() or report
 
-    def _wait_for_all(self) -> None:
-        """Under a launcher, wait until every process has come here."""
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            from accelerate import PartialState  # type: ignore[import-untyped]
+    def _open(self) -> None:
+        """Make the folder or find it begun, and hold its lock."""
+        _make(self.path)
+        with ExitStack() as held:
+            held.enter_context(hold_lock(self.path / _LOCK))
+            if not (self.path / TUNING_FILE).is_file():
+                write_whole(self.path / TUNING_FILE, [json_text(self._identity, indent=2), "\n"])
+            self._check(_read(self.path / TUNING_FILE))
+            self._held = held.pop_all()
 
-            PartialState(cpu=self._on_cpu).wait_for_everyone()
+    def _told_by_first(self, word: str | None) -> str | None:
+        """Under a launcher, wait until every process has come here, and hear what the first one has to say.
+
+        Were an error kept by the first process alone, the others would wait for it until they are killed.
+        """
+        if process_count() == 1:
+            return word
+        from accelerate import PartialState  # type: ignore[import-untyped]
+        from accelerate.utils import broadcast_object_list  # type: ignore[import-untyped]
+
+        PartialState(cpu=self._on_cpu)
+        words = [word]
+        broadcast_object_list(words)
+        return words[0]
 
     def _check(self, earlier: Mapping[str, Any]) -> None:
-        keys = [key for key in dict.fromkeys([*self._identity, *earlier]) if key not in ("command", "report")]
+        free = ("command", "report", _PROCESSES)
+        keys = [key for key in dict.fromkeys([*self._identity, *earlier]) if key not in free]
         if differing := [key for key in keys if earlier.get(key) != self._identity.get(key)]:
             raise RunFolderError(
                 f"{self.path} holds another tuning: its {', '.join(differing)} differ. Give another --out, "
@@ -131,7 +153,3 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise RunFolderError(f"{path} is damaged (no object). Remove {path.parent} to tune anew.")
     return found
-
-
-def _is_first_process() -> bool:
-    return os.environ.get("RANK", "0") == "0"

@@ -41,7 +41,7 @@ def locate_base(
             f"{name.removesuffix('+ocr')}."
         )
     settings = settings or TuningSettings()
-    # Weights that are all trained are kept in float32; see `_trainer.py`.
+    # Weights that are all trained are kept in float32; see `_train.py`.
     dtype = settings.dtype if settings.method == "lora" else "float32"
     checkpoint = locate_model(name, dtype=dtype, threads=threads)
     if device == "cuda" and checkpoint.device != "cuda":

@@ -40,3 +40,12 @@ def epoch_order(lengths: Sequence[int], *, batch_rows: int, seed: int, epoch: in
         batches += [alike[at : at + batch_rows] for at in range(0, len(alike), batch_rows)]
     draw.shuffle(batches)
     return [place for batch in (*batches, places[whole:]) for place in batch]
+
+
+def filled_up(order: Sequence[int], *, unit: int, filler: int) -> list[int]:
+    """An order whose length is a multiple of `unit`, with `filler` for what is missing at the end.
+
+    >>> filled_up([2, 0, 1], unit=2, filler=3)
+    [2, 0, 1, 3]
+    """
+    return [*order, *[filler] * (-len(order) % unit)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ from levelhead.models._checkpoint import Checkpoint
 from levelhead.running import json_text
 from levelhead.training._dialogues import Dialogue
 from levelhead.training._loading import Device, encoder_of, locate_base
+from levelhead.training._processes import process_count
 from levelhead.training._settings import TuningSettings
 from levelhead.training._tokens import Encoder, LossShare
 
@@ -74,7 +74,7 @@ def make_plan(
 def identity(plan: Plan, facts: Mapping[str, object]) -> dict[str, Any]:
     """What makes one tuning another: base, data, settings and facts, as it comes back from JSON."""
     prompts = [[one.id, one.prompt.to_json(), one.quoted] for one in plan.dialogues]
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    processes = process_count()
     made_of = {
         "schema": 1,
         "base": {"name": plan.checkpoint.name, "hash": plan.checkpoint.weights_hash()},

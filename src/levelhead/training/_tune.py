@@ -7,7 +7,8 @@ goes on from the last of them and gives the same losses and weights, bit for bit
 weights, `losses.csv`, `tuning.json` and a model card, and is returned as it is if asked for again.
 
 Under `accelerate launch` every process calls `tune`, with the same folder on a disk that all of them see; the
-first one writes.
+first one writes. What a step learns from is decided by the processes that began; another number of them may
+go on, and shares the same dialogues out anew.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from levelhead.training._dialogues import Dialogue
 from levelhead.training._folder import TuningFolder
 from levelhead.training._loading import Device, encoder_of, locate_base, require_tune_extra
 from levelhead.training._plan import identity, make_plan
+from levelhead.training._processes import process_count, share_out
 from levelhead.training._report import Evaluate, Goodness, TuningReport
 from levelhead.training._settings import TuningSettings
 from levelhead.training._tokens import LossShare, LossSpan
@@ -59,7 +61,8 @@ def tune(
         threads: Threads of torch; None leaves torch's own choice.
 
     Raises:
-        UsageError: If the model cannot be tuned here, a dialogue does not suit it, or all are too long.
+        UsageError: If the model cannot be tuned here, a dialogue does not suit it, all are too long, or the
+            processes cannot go on with what others began.
         ImageError: If a picture cannot be read.
         RunFolderError: If the folder holds something else, or another tuning.
         MissingExtraError: If TRL, peft or datasets is not installed.
@@ -71,9 +74,15 @@ def tune(
     with TuningFolder(out, identity(plan, facts or {}), on_cpu=on_cpu) as folder:
         if (finished := folder.report()) is not None:
             return finished
-        from levelhead.training._trainer import train
+        from levelhead.training._train import train
 
-        report = train(plan, out, folder.checkpoints, evaluate, goodness, choose_style(progress))
+        share = share_out(
+            plan.settings.batch_size,
+            plan.settings.accumulate,
+            begun_with=folder.begun_with,
+            processes=process_count(),
+        )
+        report = train(plan, share, out, folder.checkpoints, evaluate, goodness, choose_style(progress))
         return folder.finish(report, card or {})
 
 
