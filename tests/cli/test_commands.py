@@ -296,3 +296,16 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     assert process.returncode == 0
     summary: dict[str, object] = json.loads((out / "summary.json").read_text())
     return summary
+
+
+@pytest.mark.parametrize(("rank", "waits"), [(None, False), ("0", False), ("1", True)])
+def test_of_several_processes_that_fail_alike_the_first_one_tells_it(
+    rank: str | None, waits: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(time, "sleep", waited.append)
+    if rank is not None:
+        monkeypatch.setenv("RANK", rank)
+    words = ["honesty", "tune", "openai:x", "--data", str(tmp_path / "none"), "--out", str(tmp_path / "out")]
+    assert levelhead(*words, monkeypatch=monkeypatch) != 0
+    assert bool(waited) == waits

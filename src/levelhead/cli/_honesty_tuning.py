@@ -204,7 +204,7 @@ def tune_model(
 ) -> None:
     """Tune a model on built data; write an adapter with its card. Started again, it goes on."""
     from levelhead.honesty import Asking, PromptFormat, held_out_evaluation
-    from levelhead.training import TuningSettings, tune
+    from levelhead.training import TuningSettings, is_first_process, tune
 
     dialogues, form, facts = _lessons(data)
     settings = TuningSettings(
@@ -240,6 +240,8 @@ def tune_model(
             device=device.value,
             threads=threads,
         )
+    if not is_first_process():
+        return
     if report.left_out:
         typer.echo(f"{len(report.left_out):,} dialogues were too long and left out: {report.left_out[0]} ...")
     for epoch, numbers in report.evaluations.items():

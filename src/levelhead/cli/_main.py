@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -14,6 +16,7 @@ from levelhead._version import __version__
 from levelhead.cli._app import new_app
 from levelhead.errors import BrokenGateError, InterruptedRunError, LevelheadError, UsageError
 
+_FIRST_TELLS_SECONDS = 20
 _COMMANDS = {
     "measure": "Measure a model: one page with a headline for each suite, and an exit status for gates.",
     "loop": "Measure, tune on what failed, guard what is left, measure again.",
@@ -84,5 +87,9 @@ def main() -> None:
 
 
 def _stop(message: str, status: int) -> None:
+    if os.environ.get("RANK", "0") != "0":
+        # Most errors befall all processes of a launcher alike. The first one tells, and the launcher ends the
+        # others when one has ended; what befell this one alone is told after a while.
+        time.sleep(_FIRST_TELLS_SECONDS)
     print(f"levelhead: {message}", file=sys.stderr)  # noqa: T201
     raise SystemExit(status)
