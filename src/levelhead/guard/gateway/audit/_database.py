@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, func, select
+from sqlalchemy import Connection, Engine, Text, bindparam, create_engine, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
@@ -33,6 +33,8 @@ LIMITS = {
     "idle_in_transaction_session_timeout": "15s",
 }
 """Set in each transaction: a pooler knows no sessions. The last frees the chain of a gateway that hangs."""
+
+_LIMITING = select(*(func.set_config(name, bindparam(name, type_=Text), True) for name in LIMITS))
 
 
 def open_engine(database: AuditDatabase, **pool: Any) -> Engine:
@@ -60,7 +62,7 @@ def open_engine(database: AuditDatabase, **pool: Any) -> Engine:
 def transaction(connection: Connection) -> Iterator[Connection]:
     """A transaction that waits for nothing without end."""
     with connection.begin():
-        connection.execute(select(*(func.set_config(name, value, True) for name, value in LIMITS.items())))
+        connection.execute(_LIMITING, LIMITS)
         yield connection
 
 

@@ -108,6 +108,10 @@ HOURS = Table(
 )
 
 
+_ANY_TIP = select(TIP.c.format, TIP.c.first, TIP.c.previous, TIP.c.last, TIP.c.hash)
+_LOCKED_TIP = _ANY_TIP.with_for_update()
+
+
 class DatabaseTip(NamedTuple):
     """Where the chain begins and ends.
 
@@ -154,9 +158,7 @@ def read_tip(connection: Connection, database: AuditDatabase, *, lock: bool = Fa
     Raises:
         UsageError: If the tables are those of another version, or damaged.
     """
-    columns = (TIP.c.format, TIP.c.first, TIP.c.previous, TIP.c.last, TIP.c.hash)
-    query = select(*columns)
-    found = connection.execute(query.with_for_update() if lock else query).all()
+    found = connection.execute(_LOCKED_TIP if lock else _ANY_TIP).all()
     if len(found) != 1:
         raise UsageError(
             f"The audit log in {database} does not say where its chain begins and ends. Put back the table "

@@ -6,28 +6,22 @@ never mix, and a gateway that dies leaves nothing half written.
 
 from __future__ import annotations
 
-import json
 import logging
 import time
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from levelhead.guard.gateway.audit._chain import Link, links
 from levelhead.guard.gateway.audit._database import open_engine, told, transaction
+from levelhead.guard.gateway.audit._database_insert import WRITING, written
 from levelhead.guard.gateway.audit._database_retention import remove_old
 from levelhead.guard.gateway.audit._database_tables import (
-    CONTENTS,
-    HOURS,
     ROWS,
-    TIP,
     DatabaseTip,
-    found_by,
     make_tables,
     read_tip,
 )
@@ -110,7 +104,7 @@ class DatabaseWriter:
             if (end := self._already(connection, rows)) is None:
                 self._warn_of_loss(tip)
                 chained = links(tip.last, tip.hash, (row.body for row in rows))
-                _insert(connection, chained, rows)
+                connection.execute(WRITING, written(chained, rows))
                 end = chained[-1]
                 self._sent = _Sent(tuple(rows), end)
         self._sent = None
@@ -156,31 +150,3 @@ class DatabaseWriter:
             self._connection.invalidate()  # closed as it is: the server undoes what was not committed
             self._connection.close()
             self._connection = None
-
-
-def _insert(connection: Connection, chained: Sequence[Link], rows: Sequence[Row]) -> None:
-    """Write rows in their places, their texts and counts, and where the chain ends then."""
-    connection.execute(
-        insert(ROWS), [{**link._asdict(), **found_by(json.loads(link.body))} for link in chained]
-    )
-    contents = [
-        {"sequence": link.sequence, "body": row.contents}
-        for link, row in zip(chained, rows, strict=True)
-        if row.contents is not None
-    ]
-    if contents:
-        connection.execute(insert(CONTENTS), contents)
-    counted = Counter(row.counted for row in rows if row.counted is not None)
-    if counted:
-        adding = upsert(HOURS)
-        connection.execute(
-            adding.on_conflict_do_update(
-                index_elements=[HOURS.c.hour, HOURS.c.stage, HOURS.c.action],
-                set_={"decisions": HOURS.c.decisions + adding.excluded.decisions},
-            ),
-            [
-                {"hour": key.hour, "stage": key.stage, "action": key.action, "decisions": count}
-                for key, count in counted.items()
-            ],
-        )
-    connection.execute(update(TIP).values(last=chained[-1].sequence, hash=chained[-1].hash))
