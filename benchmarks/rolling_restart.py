@@ -3,9 +3,9 @@
     python benchmarks/rolling_restart.py --out results/rolling_restart.json
 
 Each balancer runs with the file that `deploy/` has for it. Each gateway is a process of its own, as
-`levelhead guard serve` starts it, with its own audit log. It gets SIGTERM, is waited for, and is started
-again on its port. Half of the answers are streamed, half of the clients keep their connection, and none of
-them tries anything twice.
+`levelhead guard serve` starts it, with its own audit log or one for all. It gets SIGTERM, is waited for, and
+is started again on its port. Half of the answers are streamed, half of the clients keep their connection, and
+none of them tries anything twice.
 
 The exit status is 1 if a request got no whole answer, if the model server was asked anything twice, if a row
 of an audit log is missing, or if the metrics of all gateways do not add up to what was sent afterwards.
@@ -41,6 +41,7 @@ from _load_plan import listening
 from _restart_load import Answered, CountingUpstream, Load
 from levelhead.guard.gateway.audit._places import open_reader
 from levelhead.guard.gateway.audit._reading import Filter
+from levelhead.guard.gateway.audit._settings import AuditDatabase
 from levelhead.guard.gateway.audit._verify import verify_audit_log
 
 REPLICAS = 3
@@ -57,14 +58,14 @@ class Replica:
     Attributes:
         port: Where it listens, each time.
         config: Its file of settings.
-        audit: Folder of its audit log.
+        audit: Where its audit log is kept.
         process: The one that runs now.
         statuses: Exit statuses of those that ran before.
     """
 
     port: int
     config: Path
-    audit: Path
+    audit: Path | AuditDatabase
     process: subprocess.Popen[bytes] | None = None
     statuses: list[int] = field(default_factory=list)
 
@@ -99,11 +100,16 @@ def replicas(upstream: str, options: argparse.Namespace, folder: Path) -> Iterat
     """Gateways that are not started yet; what runs of them is ended with the context."""
     made = []
     for number, port in enumerate(free_ports(REPLICAS), start=1):
-        audit, config = folder / f"audit-{number}", folder / f"gateway-{number}.toml"
+        config = folder / f"gateway-{number}.toml"
+        audit: Path | AuditDatabase = folder / f"audit-{number}"
+        place = f'folder = "{audit}"'
+        if options.database_env is not None:
+            audit = AuditDatabase(options.database_env)
+            place = f'database_env = "{audit.env}"\nreplica = "gateway-{number}"'
         config.write_text(
             f'[upstream]\nurl = "{upstream}"\n[detector]\nname = "lexical"\n'
             f"[listen]\nlame_duck_seconds = {options.lame_duck}\n"
-            f'[audit]\nfolder = "{audit}"\n[logs]\nlevel = "error"\n'
+            f'[audit]\n{place}\n[logs]\nlevel = "error"\n'
         )
         made.append(Replica(port, config, audit))
     try:
@@ -176,11 +182,11 @@ async def one_run(addresses: Sequence[str], gateways: Sequence[Replica], options
 def recorded(gateways: Sequence[Replica]) -> Counter[str]:
     """Ids of the requests whose answers stand in the audit logs, each of which must hold."""
     found: Counter[str] = Counter()
-    for one in gateways:
-        broken = verify_audit_log(one.audit).broken
+    for place in {one.audit for one in gateways}:
+        broken = verify_audit_log(place).broken
         if broken is not None:
             raise SystemExit(f"An audit log does not hold: {broken}")
-        rows = open_reader(one.audit).page(Filter(), limit=10**7)
+        rows = open_reader(place).page(Filter(), limit=10**7)
         found.update(row.entry.request_id for row in rows if row.entry.stage == "output")
     return found
 
@@ -252,6 +258,9 @@ def main() -> int:
     parser.add_argument(
         "--calm", type=float, default=10.0, help="Seconds of load before and after all restarts."
     )
+    parser.add_argument(
+        "--database-env", help="Variable with the address of a database that keeps one audit log for all."
+    )
     parser.add_argument("--pause", type=float, default=5.0, help="Seconds after each restart.")
     parser.add_argument(
         "--lame-duck", type=float, default=5.0, help="listen.lame_duck_seconds of the gateways."
@@ -268,6 +277,7 @@ def main() -> int:
         "holds": all(run["holds"] for run in runs.values()),
         "replicas": REPLICAS,
         "clients": options.clients,
+        "audit_logs": REPLICAS if options.database_env is None else 1,
         "lame_duck_seconds": options.lame_duck,
         "balancers": runs,
         "programs": {name: _version(name) for name in options.balancers},

@@ -1,12 +1,14 @@
 """Three gateways behind nginx and HAProxy, restarted one at a time under load: nothing is dropped. Case 52.
 
 The measurement itself is `benchmarks/rolling_restart.py`; here it runs small, with both balancers in front of
-the same gateways, each with the file that `deploy/` has for it.
+the same gateways, each with the file that `deploy/` has for it. The gateways keep one audit log in
+PostgreSQL; where that is not installed, a folder each.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any
 import pytest
 
 from _balancers import BALANCERS, installed
+from tests.guard.gateway.postgres import PostgresServer
 
 SCRIPT = Path(__file__).parents[3] / "benchmarks" / "rolling_restart.py"
 SETTINGS = [
@@ -33,6 +36,7 @@ SETTINGS = [
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(600),
     pytest.mark.skipif(
         not all(installed(name) for name in BALANCERS),
         reason="nginx and haproxy are not both installed: apt-get install nginx-light haproxy",
@@ -41,11 +45,25 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def one_log(request: pytest.FixtureRequest) -> str | None:
+    """Address of an empty database, if there is a server for it."""
+    try:
+        server: PostgresServer = request.getfixturevalue("postgres")
+    except pytest.skip.Exception:
+        return None
+    return server.address(server.new_schema())
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory, one_log: str | None) -> dict[str, Any]:
     """What the script writes."""
     written = tmp_path_factory.mktemp("restarts") / "restarts.json"
     command = [sys.executable, str(SCRIPT), *SETTINGS, "--out", str(written)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    environment = dict(os.environ)
+    if one_log is not None:
+        command += ["--database-env", "LEVELHEAD_TEST_AUDIT"]
+        environment["LEVELHEAD_TEST_AUDIT"] = one_log
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500, env=environment)
     assert written.exists(), done.stdout + done.stderr
     (run,) = json.loads(written.read_text())["balancers"].values()
     assert run["holds"] is (done.returncode == 0)
