@@ -32,7 +32,7 @@ def launch(kind: str, base: Path, folder: Path) -> subprocess.CompletedProcess[s
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "DS_ACCELERATOR": "cpu"},
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=240,
         check=False,
     )
 
@@ -75,6 +75,7 @@ def test_with_ddp_two_processes_learn_what_one_learns_and_each_goes_on_where_the
     assert found["again"] == found["whole"]  # all processes saw that it was done
     assert "holds another tuning" in found["refused"]  # found by the first process, told by both
     assert done.stderr.count("tuning: 8 of 8") == 1
+    assert "do not match" not in done.stderr  # that another share goes on is no reason for a warning
     assert not (tmp_path / "whole" / "checkpoints").exists()
     assert json.loads((tmp_path / "whole" / "tuning.json").read_text())["processes"] == 2
     # The two go on with what one began, and one with what the two began.

@@ -157,6 +157,8 @@ def _arguments(plan: Plan, share: Share, folder: Path) -> SFTConfig:
         logging_nan_inf_filter=False,
         report_to=[],
         disable_tqdm=True,
+        log_level="error",  # the trainer sets the level of transformers anew; see `_quiet`
+        log_level_replica="error",
         remove_unused_columns=False,
         dataset_kwargs={"skip_prepare_dataset": True},
         dataloader_pin_memory=False,
