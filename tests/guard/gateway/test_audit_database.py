@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 
@@ -29,6 +30,7 @@ from tests.guard.gateway.audit_places import DatabasePlace
 from tests.guard.gateway.cut_off import CutOff
 from tests.guard.gateway.decisions import NOON, entry
 from tests.guard.gateway.postgres import PostgresServer
+from tests.guard.gateway.scripted import HARMLESS, by_mode, guarded
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -152,6 +154,19 @@ def test_while_the_server_is_away_rows_wait_and_none_is_lost_or_doubled(
     found = database.verify()
     assert (found.broken, found.lost, log.status().lost) == (None, 0, 0)
     assert written_ids(database) == [f"request-{number}" for number in range(300)]
+
+
+def test_a_gateway_starts_and_answers_while_its_database_is_away_and_records_once_it_is_back(
+    database: DatabasePlace,
+) -> None:
+    database.server.stop()
+    with guarded(by_mode(HARMLESS), audit={"database_env": database.env, "retry_seconds": 0.1}) as world:
+        asked = {"model": "m", "messages": [{"role": "user", "content": "Where are the cookies kept"}]}
+        told = httpx.post(f"{world.url}/v1/chat/completions", json=asked, timeout=20)
+        database.server.start()
+    assert told.status_code == 200
+    assert written_ids(database) == [told.headers["x-levelhead-request-id"]] * 2, "one in, one out"
+    assert database.verify().broken is None
 
 
 @pytest.fixture(params=["after", "before", "half"])

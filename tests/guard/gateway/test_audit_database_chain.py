@@ -93,6 +93,23 @@ def test_kinds_of_harm_with_strange_names_are_found_and_told(database: DatabaseP
     assert database.verify().broken is None
 
 
+@pytest.mark.parametrize(
+    "body", ["no JSON", "[]", '{"kind": "decision"}', '{"kind": "decision", "time": NaN}']
+)
+def test_old_rows_that_were_edited_stay_and_new_ones_are_written_once(
+    database: DatabasePlace, caplog: pytest.LogCaptureFixture, body: str
+) -> None:
+    database.write([entry(1), entry(2)])
+    age(database, 40, before=3)
+    database.query("UPDATE levelhead_audit_rows SET body = %s WHERE sequence = 1", body)
+    log = AuditLog(database.settings(keep_days=30))
+    log.append(entry(3))
+    asyncio.run(log.flush())
+    log.close()
+    assert "not what was written" in caplog.text
+    assert database.query("SELECT sequence FROM levelhead_audit_rows ORDER BY 1") == [(1,), (2,), (3,)]
+
+
 def age(place: DatabasePlace, days: int, *, before: int) -> None:
     """Make rows older by the server's clock."""
     for table in ("rows", "contents"):

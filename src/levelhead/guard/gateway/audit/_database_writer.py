@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from levelhead.errors import UsageError
 from levelhead.guard.gateway.audit._chain import Link, links
 from levelhead.guard.gateway.audit._database import open_engine, told, transaction
 from levelhead.guard.gateway.audit._database_insert import WRITING, written
@@ -142,6 +143,14 @@ class DatabaseWriter:
         except SQLAlchemyError as error:
             _logger.warning("Old rows of the audit log cannot be removed: %s", told(error))
             self._disconnect()
+        except (UsageError, ValueError, TypeError, KeyError) as error:
+            # The new rows are written: to raise it would have them written twice.
+            _logger.warning(
+                "Old rows of the audit log cannot be removed, since one is not what was written (%s). Run: "
+                "levelhead guard audit verify --database-env %s",
+                type(error).__name__,
+                self._database.env,
+            )
         if not more:  # else some go after each batch, so that none waits for all of them
             self._remove_at = time.monotonic() + REMOVING_SECONDS
 
