@@ -15,7 +15,7 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml Makefile
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet $(TORCH)
-	$(BIN)/python -m pip install --quiet --editable ".[local,ocr,openai,tune,guard,serve,postgres,telemetry,diffusion,pictogram,hub,inspect,ray,dev]"
+	$(BIN)/python -m pip install --quiet --editable ".[local,ocr,openai,tune,guard,serve,postgres,telemetry,diffusion,pictogram,hub,inspect,ray,remote,parquet,dev]"
 	$(BIN)/python -m pip install --quiet --no-deps $(EMBEDDED)
 	touch $@
 

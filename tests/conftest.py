@@ -2,8 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
 # The same examples each time, and no time limit on one: a busy machine is no failure.
 settings.register_profile("levelhead", derandomize=True, deadline=None)
 settings.load_profile("levelhead")
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of a server that speaks S3."""
+    pytest.importorskip("s3fs", reason="s3fs is not installed: pip install 'levelhead[remote]'")
+    server = pytest.importorskip("moto.server", reason="moto is not installed").ThreadedMotoServer(
+        ip_address="127.0.0.1", port=0, verbose=False
+    )
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Address of an empty folder in a bucket, with the credentials set; the cache is the test's own."""
+    import s3fs
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("LEVELHEAD_CACHE", str(tmp_path / "cache"))
+    s3fs.S3FileSystem.clear_instance_cache()
+    name = tmp_path.name.replace("_", "-")[:50]
+    s3fs.S3FileSystem().mkdir(f"bucket-{name}")
+    return f"s3://bucket-{name}/folder/run"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from levelhead.cli import _options as options
+from levelhead.cli import _places
 from levelhead.cli._app import new_app
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def compare(
         typer.Argument(
             metavar="RUN RUN...",
             help="Folders of measure, illusion run, honesty eval or score, guard eval; the base first.",
+            parser=_places.path,
+            callback=_places.read_each,
             show_default=False,
         ),
     ],

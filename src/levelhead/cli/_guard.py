@@ -17,6 +17,7 @@ from levelhead.cli import (
     _guard_serve,
     _guard_synthesis,
     _guard_training,
+    _places,
 )
 from levelhead.cli import _guard_options as guard_options
 from levelhead.cli import _options as options
@@ -46,7 +47,15 @@ app.command("train-detector")(_guard_training.train_detector)
 @app.command("judge")
 def judge(
     file: Annotated[Path, typer.Option("--file", help="PAIRS.jsonl: id, answer, question, image.")],
-    out: Annotated[Path, typer.Option("--out", help="SCORES.jsonl: id, p_harm, flagged, inspected.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            help="SCORES.jsonl: id, p_harm, flagged, inspected.",
+            parser=_places.path,
+            callback=_places.write_file,
+        ),
+    ],
     detector: guard_options.DetectorOption = "encoder",
     calibration: guard_options.CalibrationOption = None,
     batch: guard_options.Batch = 64,

@@ -47,7 +47,7 @@ app.command("export-lmms-eval")(_illusion_export.export_task)
 @app.command("run")
 def run_set(
     model: options.ModelName,
-    data: Annotated[Path, typer.Option("--data", help="A set made by illusion build.", show_default=False)],
+    data: options.PictureSet,
     out: options.Out,
     limit: options.Limit = None,
     variant: Annotated[

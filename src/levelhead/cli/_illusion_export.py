@@ -24,7 +24,7 @@ def export_task(
     out: Annotated[
         Path, typer.Argument(metavar="DIR", help="The task folder, new or empty.", show_default=False)
     ],
-    data: Annotated[Path, typer.Option("--data", help="A set made by illusion build.", show_default=False)],
+    data: options.PictureSet,
     name: Annotated[str, typer.Option("--name", help="Name of the task.")] = "levelhead_illusion",
     variant: Annotated[
         OneAskVariant, typer.Option("--variant", help="How questions are put.")

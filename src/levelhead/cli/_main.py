@@ -22,6 +22,7 @@ _COMMANDS = {
     "loop": "Measure, tune on what failed, guard what is left, measure again.",
     "compare": "Compare models or prompt variants on the same items.",
     "report": "Write report.html of a finished run again.",
+    "export": "Write the rows of a run as a Parquet table.",
     "illusion": "How often a related but wrong picture makes a model name what it sees (CorrelationQA).",
     "honesty": "Find what a model does not know, teach it to say so, measure its confidence (R-Tuning).",
     "guard": "Find and rewrite harmful answers, behind any model and before any user (MLLM-Protector).",

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from levelhead.cli import _places
+
 
 class DTypeName(StrEnum):
     """Precision of a local model."""
@@ -40,7 +42,26 @@ ModelName = Annotated[
         show_default=False,
     ),
 ]
-Out = Annotated[Path, typer.Option("--out", help="Folder for the results.", show_default=False)]
+Out = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        help="Folder for the results; it may lie in a store, as in s3://bucket/run.",
+        parser=_places.path,
+        callback=_places.write,
+        show_default=False,
+    ),
+]
+PictureSet = Annotated[
+    Path,
+    typer.Option(
+        "--data",
+        help="A set made by illusion build.",
+        parser=_places.path,
+        callback=_places.read,
+        show_default=False,
+    ),
+]
 Limit = Annotated[
     int | None,
     typer.Option("--limit", min=1, help="Ask only so many questions, spread over the categories."),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from levelhead.cli import _places
 from levelhead.cli._app import new_app
 
 app = new_app()
@@ -14,7 +15,16 @@ app = new_app()
 
 @app.command("report")
 def report(
-    folder: Annotated[Path, typer.Argument(help="The --out of an earlier run.", show_default=False)],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER",
+            help="The --out of an earlier run.",
+            parser=_places.path,
+            callback=_places.read,
+            show_default=False,
+        ),
+    ],
 ) -> None:
     """Write report.html of a finished run again."""
     from levelhead.report import render

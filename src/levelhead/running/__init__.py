@@ -17,6 +17,7 @@ from levelhead.running._interrupt import sigterm_as_interrupt
 from levelhead.running._json import json_text, write_whole
 from levelhead.running._lock import hold_lock
 from levelhead.running._manifest import Manifest, installed_versions
+from levelhead.running._parquet import write_parquet
 from levelhead.running._progress import ProgressStyle, choose_style, show_progress
 from levelhead.running.generation._replies import (
     FaultyReply,
@@ -27,6 +28,7 @@ from levelhead.running.generation._replies import (
 )
 from levelhead.running.generation._table import TableRow, read_table, write_table, write_text
 from levelhead.running.generation._writer import SECOND_TRY, ObjectWriter
+from levelhead.running.remote import fetched, is_address, staged
 
 __all__ = [
     "DATA_FOLDER",
@@ -41,9 +43,11 @@ __all__ = [
     "TableRow",
     "ask",
     "choose_style",
+    "fetched",
     "first_fault",
     "hold_lock",
     "installed_versions",
+    "is_address",
     "json_schema_of",
     "json_text",
     "read_object",
@@ -52,6 +56,8 @@ __all__ = [
     "score",
     "show_progress",
     "sigterm_as_interrupt",
+    "staged",
+    "write_parquet",
     "write_table",
     "write_text",
     "write_whole",

@@ -1,0 +1,43 @@
+"""levelhead export: the rows of a run as a table for pandas, DuckDB, Spark or Ray Data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from levelhead.cli import _places
+from levelhead.cli._app import new_app
+
+app = new_app()
+
+
+@app.command("export")
+def export(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN",
+            help="The --out of an earlier run, or a JSONL file.",
+            parser=_places.path,
+            callback=_places.read,
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            help="TABLE.parquet",
+            parser=_places.path,
+            callback=_places.write_file,
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """Write the rows of a run as a Parquet table."""
+    from levelhead.running import write_parquet
+
+    file = source / "rows.jsonl" if source.is_dir() else source
+    typer.echo(f"{write_parquet(file, out):,} rows: {out}")
