@@ -27,6 +27,7 @@ from levelhead.guard.gateway.audit._entry import JUDGED
 from levelhead.guard.gateway.audit._log import AuditLog
 from levelhead.guard.gateway.audit._reading import Feedback
 from levelhead.guard.gateway.audit._settings import AuditSettings
+from levelhead.guard.gateway.audit._writing import UnwritableAuditError
 from tests.guard.gateway.decisions import entry
 
 pytestmark = pytest.mark.timeout(60)
@@ -349,7 +350,7 @@ def test_marks_are_exported_as_pairs_with_the_label_of_the_original(page: Page, 
 
 def test_the_page_says_that_the_log_fails(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*arguments: object) -> None:
-        raise OSError("no bread left")
+        raise UnwritableAuditError("no bread left")
 
     page.add("allow")
     page.sign_in()
