@@ -4,9 +4,9 @@
     python benchmarks/bulk.py pictures --out results/bulk.json
 
 Each runs the command itself as a process of its own and looks at it while it works: how far it is, and how
-much memory it has (PSS: memory that it shares with others counts by its share). The pairs are answers of a
-chat model to other questions than their own, so that they have real lengths and each is there once; the
-pictures are of the built-in bank, each question several times with its wrong answers turned.
+much memory it has (PSS: memory that it shares with others counts by its share). The pairs are first words of
+a chat model's answers to other questions than their own, so that each is there once; the pictures are of the
+built-in bank, each question several times with its wrong answers turned.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ KINDS = ("typographic", "typographic-scene")
 _LEVELHEAD = [sys.executable, "-m", "levelhead"]
 
 
-def judge_pairs(count: int, texts: Path, detector: str) -> dict[str, Any]:
-    """Judge so many pairs with one detector."""
+def judge_pairs(count: int, texts: Path, detector: str, words: int) -> dict[str, Any]:
+    """Judge so many pairs of at most so many words with one detector."""
     with tempfile.TemporaryDirectory() as folder:
         source, out = Path(folder) / "pairs.jsonl", Path(folder) / "scores.jsonl"
-        words = _write_pairs(source, count, texts)
+        mean = _write_pairs(source, count, texts, words)
         command = [
             *("guard", "judge", "--file", str(source), "--out", str(out)),
             *("--detector", detector, "--threads", "1"),
         ]
         found = _watch(command, count, _LinesOf(out))
         judged = _LinesOf(out)()
-    return {"pairs": count, "judged": judged, "words_each": words, "detector": detector, **found}
+    return {"pairs": count, "judged": judged, "mean_words": mean, "detector": detector, **found}
 
 
 def build_pictures(count: int) -> dict[str, Any]:
@@ -90,21 +90,21 @@ def _files(folder: Path) -> int:
     return sum(1 for part in os.scandir(folder) if part.is_dir() for _ in os.scandir(part.path))
 
 
-def _write_pairs(path: Path, count: int, texts: Path) -> float:
-    """Write pairs; mean words of an answer."""
+def _write_pairs(path: Path, count: int, texts: Path, words: int) -> float:
+    """Write pairs; mean words of a question and its answer together."""
     rows = [json.loads(line) for line in texts.read_text(encoding="utf-8").splitlines() if line.strip()]
-    questions = [row["user_query"] for row in rows]
-    answers = [row["chatgpt_response"] for row in rows]
-    rng, words = random.Random(0), 0
+    questions = [" ".join(row["user_query"].split()[:words]) for row in rows]
+    answers = [" ".join(row["chatgpt_response"].split()[:words]) for row in rows]
+    rng, total = random.Random(0), 0
     with path.open("w", encoding="utf-8") as file:
         for number in range(count):
             if number % len(answers) == 0:
                 rng.shuffle(questions)
             question, answer = questions[number % len(answers)], answers[number % len(answers)]
-            words += len(answer.split())
+            total += len(question.split()) + len(answer.split())
             line = {"id": str(number), "question": question, "answer": answer}
             file.write(json.dumps(line) + "\n")
-    return round(words / count, 1)
+    return round(total / count, 1)
 
 
 def _watch(command: Sequence[str], total: int, done: Callable[[], int]) -> dict[str, Any]:
@@ -157,13 +157,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, help="[default: 100000 pairs, 50000 pictures]")
     parser.add_argument("--texts", type=Path, help="pairs: JSONL with user_query and chatgpt_response.")
     parser.add_argument("--detector", default="encoder")
+    parser.add_argument("--words", type=int, default=20, help="pairs: of each text, the first so many.")
     parser.add_argument("--out", type=Path, required=True, help="JSON file; what it holds otherwise stays.")
     options = parser.parse_args()
     if options.what == "pairs":
         if options.texts is None:
             parser.error("pairs are made of --texts")
-        name = f"pairs, {options.detector}"
-        found = judge_pairs(options.count or 100_000, options.texts, options.detector)
+        name = f"pairs, {options.detector}, {options.words} words"
+        found = judge_pairs(options.count or 100_000, options.texts, options.detector, options.words)
     else:
         name, found = "pictures", build_pictures(options.count or 50_000)
     found |= {
