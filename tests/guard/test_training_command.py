@@ -12,7 +12,7 @@ import pytest
 
 from levelhead.cli import _guard_training
 from levelhead.guard import EncoderSettings, Pair, read_named_pairs, write_pairs
-from levelhead.guard.training._data import goal_of
+from levelhead.guard._pair import goal_of
 from tests.cli.test_commands import levelhead
 from tests.guard import toys
 

@@ -59,6 +59,15 @@ class Pair:
         return hashlib.sha256(whole.encode("ascii")).hexdigest()[:16]
 
 
+def goal_of(pair: Pair) -> str:
+    """What a pair is about: pairs of one goal stay on one side of a split.
+
+    The metadata says it under `goal` or `group`; else it is the question, else the pair stands for itself.
+    """
+    named = pair.metadata.get("goal") or pair.metadata.get("group")
+    return " ".join(str(named or pair.question or f"id {pair.id}").casefold().split())
+
+
 @dataclass(frozen=True, slots=True)
 class BadLine:
     """A line that is no pair.

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from levelhead.guard import Pair
+from levelhead.guard._pair import goal_of
 from levelhead.guard.training._augmentation import LEAD_INS, SHORTEST_CUT, Augmentation
-from levelhead.guard.training._data import goal_of
 
 LONG = " ".join(f"word{n}" for n in range(60))
 ROWS = [

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from levelhead.errors import UsageError
 from levelhead.guard import EncoderSettings, Pair, TextFormat, formatted
+from levelhead.guard._pair import goal_of
 from levelhead.guard.detector._windows import TokenWindows
 from levelhead.guard.training._data import (
     both_ways,
     couples_of,
     epoch_batches,
-    goal_of,
     held_out_pairs,
     split_by_goal,
     target_of,

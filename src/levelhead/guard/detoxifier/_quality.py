@@ -11,12 +11,11 @@ from statistics import fmean
 
 from levelhead.answers import refuses
 from levelhead.errors import UsageError
-from levelhead.guard._pair import Pair
+from levelhead.guard._pair import Pair, goal_of
 from levelhead.guard.detector._detector import Detector
 from levelhead.guard.detoxifier._protector import Protected
 from levelhead.guard.detoxifier._sentences import SentenceEncoder
 from levelhead.guard.detoxifier._template import REFUSAL
-from levelhead.guard.training._data import goal_of
 from levelhead.metrics import Estimate, mean, proportion
 from levelhead.models import Model
 from levelhead.records import Prompt

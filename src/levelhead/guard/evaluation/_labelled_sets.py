@@ -13,8 +13,7 @@ from pathlib import Path
 
 from levelhead.errors import UsageError
 from levelhead.guard._named_pairs import read_named_pairs
-from levelhead.guard._pair import Pair
-from levelhead.guard.training._data import goal_of
+from levelhead.guard._pair import Pair, goal_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from levelhead.guard._pair import Pair
-from levelhead.guard.training._data import goal_of
+from levelhead.guard._pair import Pair, goal_of
 
 SHORTEST_CUT = 24
 """Words that a cut answer keeps at least: fewer could be from before the harm begins."""

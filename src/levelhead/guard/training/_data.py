@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from levelhead.errors import UsageError
-from levelhead.guard._pair import Pair
+from levelhead.guard._pair import Pair, goal_of
 from levelhead.guard.detector._format import TextFormat, formatted
 from levelhead.guard.detector._windows import MarkedRow, TokenWindows
 from levelhead.guard.training._settings import DetectorSettings
@@ -25,15 +25,6 @@ class Split:
 
     train: tuple[Pair, ...]
     held_out: tuple[Pair, ...]
-
-
-def goal_of(pair: Pair) -> str:
-    """What a pair is about: pairs of one goal stay on one side of a split.
-
-    The metadata says it under `goal` or `group`; else it is the question, else the pair stands for itself.
-    """
-    named = pair.metadata.get("goal") or pair.metadata.get("group")
-    return " ".join(str(named or pair.question or f"id {pair.id}").casefold().split())
 
 
 def target_of(pair: Pair) -> float:

@@ -22,8 +22,8 @@ from levelhead.guard._named_pairs import (
     require_trainable_sources,
     source_of,
 )
-from levelhead.guard._pair import Pair
-from levelhead.guard.training._data import goal_of, target_of
+from levelhead.guard._pair import Pair, goal_of
+from levelhead.guard.training._data import target_of
 
 _Stage = Callable[[Sequence[Pair]], list[Pair]]
 
