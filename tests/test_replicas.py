@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -104,6 +105,19 @@ def test_what_cannot_be_made_or_has_no_room_is_refused() -> None:
         Replicas(Worker, 0)
     with pytest.raises(UsageError, match=r"5000 replicas take 5000 CPU, and Ray has"):
         Replicas(Worker, 5000)
+
+
+def test_copies_that_have_no_room_wait_and_the_user_hears_of_it_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("levelhead.replicas._NOTICE_SECONDS", 0.3)
+    with Replicas(Worker, 1, cpus=3) as first, Replicas(Worker, 1, cpus=2) as second:
+        assert first.call("add", 1, 1) == 2
+        timer = threading.Timer(1.5, first.close)
+        timer.start()
+        assert list(second.map("add", [(1, 2)])) == [(0, 3)]
+        timer.join()
+    assert [record.getMessage()[:31] for record in caplog.records] == ["1 of 1 copies have not begun: R"]
 
 
 def test_copies_of_a_model_answer_and_score_as_one_does(checkpoint: Path) -> None:

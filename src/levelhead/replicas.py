@@ -13,6 +13,7 @@ one is used, and copies live where Ray puts them.
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,8 @@ from levelhead.errors import LevelheadError, MissingExtraError, ModelError, Usag
 T = TypeVar("T")
 _UNDER_WAY = 2
 """Calls that wait at one copy: one that is worked on, and one that is there when it is done."""
+_NOTICE_SECONDS = 30.0
+_logger = logging.getLogger(__name__)
 
 _USUAL = {"RAY_worker_niceness": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 """Copies do the work itself, so that they wait for nobody else on their machine; Ray would set them last."""
@@ -55,6 +58,8 @@ class Replicas(Generic[T]):
         )(_Worker)
         self._check(count, cpus, gpus)
         self._workers = [worker.remote(make) for _ in range(count)]
+        self._births = [one.is_born.remote() for one in self._workers]
+        self._told = False
 
     def call(self, method: str, *arguments: Any) -> Any:
         """Call a method of one copy, and wait.
@@ -82,7 +87,7 @@ class Replicas(Generic[T]):
                     worker = free.popleft()
                     place, arguments = waiting.popleft()
                     under_way[worker.call.remote(method, arguments)] = (place, worker)
-                (done,), _ = self._ray.wait(list(under_way), num_returns=1)
+                done = self._next(list(under_way))
                 place, worker = under_way.pop(done)
                 free.append(worker)
                 yield place, self._opened(self._ray.get(done))
@@ -101,6 +106,22 @@ class Replicas(Generic[T]):
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    def _next(self, under_way: list[Any]) -> Any:
+        """The next result. Where copies have no room and none comes, the user hears of it, once."""
+        done, _ = self._ray.wait(under_way, num_returns=1, timeout=None if self._told else _NOTICE_SECONDS)
+        if not done:
+            _, unborn = self._ray.wait(self._births, num_returns=self.count, timeout=0)
+            if unborn:
+                self._told = True
+                _logger.warning(
+                    "%d of %d copies have not begun: Ray has no room for them now, and they wait until it "
+                    "has. Ask for fewer (--replicas) if that takes too long.",
+                    len(unborn),
+                    self.count,
+                )
+            return self._next(under_way)
+        return done[0]
 
     def _check(self, count: int, cpus: float, gpus: float) -> None:
         """Refuse what the cluster will never have, which Ray would wait for without end."""
@@ -129,6 +150,10 @@ class _Worker:
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
         self._held: Any = None
+
+    def is_born(self) -> bool:
+        """Answered as soon as Ray has found room for this copy."""
+        return True
 
     def call(self, method: str, arguments: tuple[Any, ...]) -> tuple[str, Any]:
         """The result of a method, or the name and the words of the error."""
