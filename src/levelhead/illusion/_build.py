@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from array import array
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from sys import intern
 
 from levelhead.errors import RunFolderError, UsageError
 from levelhead.illusion._cache import PictureCache
@@ -30,6 +30,8 @@ FAILURES = "failures.jsonl"
 """Lists the pictures that failed; not there if none did."""
 MISSING = "missing.jsonl"
 """Lists the answers of which a kind has no picture; not there if it has all."""
+
+_SHA256_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def build(
     made_kinds = resolve_kinds(kinds)
     plans, missing = plan_set(questions, made_kinds, seed)
     _check_folder(out, plans)
-    workshop = _Workshop(out, None if cache is None else PictureCache(cache))
+    workshop = _Workshop(out, len(plans), None if cache is None else PictureCache(cache))
     try:
         for kind in made_kinds:
             for _ in workshop.make([plan for plan in plans if plan.kind is kind]):
@@ -133,7 +135,7 @@ def resolve_kinds(kinds: Sequence[str | PictureKind]) -> list[PictureKind]:
 
 
 class _Workshop:
-    """Makes pictures and puts them into the set. Of a finished one it remembers what cannot be planned.
+    """Makes pictures and puts them into the set. Of a finished one it remembers 34 bytes.
 
     Attributes:
         done: Pictures that are finished, failed ones included.
@@ -141,9 +143,11 @@ class _Workshop:
         failures: The failed ones.
     """
 
-    def __init__(self, out: Path, cache: PictureCache | None) -> None:
+    def __init__(self, out: Path, pictures: int, cache: PictureCache | None) -> None:
         self.done = self.written = 0
-        self._made_as: dict[str, tuple[bytes, str, str]] = {}  # by id: SHA-256, license, source
+        self._sha256 = bytearray(_SHA256_BYTES * pictures)
+        self._origins = array("I", [0]) * pictures  # 0: not finished; else a number of license and source
+        self._numbered: dict[tuple[str, str], int] = {}
         self.failures: list[Failure] = []
         self._out, self._cache = out, cache
         self._made: dict[str, int] = {}
@@ -159,14 +163,16 @@ class _Workshop:
 
     def holds(self, plan: Plan) -> bool:
         """Whether a planned picture is finished."""
-        return plan.id in self._made_as
+        return self._origins[plan.number] > 0
 
     def rows(self, plans: Iterable[Plan]) -> Iterator[Row]:
         """The rows of those that are finished; each is made when it is wanted, for they are many."""
-        for plan in plans:
-            if (made := self._made_as.get(plan.id)) is not None:
-                sha256, license_name, source = made
-                yield plan.row(sha256=sha256.hex(), license=license_name, source=source)
+        licenses_and_sources = list(self._numbered)
+        for plan in filter(self.holds, plans):
+            begin = _SHA256_BYTES * plan.number
+            sha256 = self._sha256[begin : begin + _SHA256_BYTES].hex()
+            license_name, source = licenses_and_sources[self._origins[plan.number] - 1]
+            yield plan.row(sha256=sha256, license=license_name, source=source)
 
     def rates(self) -> dict[str, float]:
         """By kind, pictures made per second."""
@@ -211,8 +217,10 @@ class _Workshop:
             (self._out / METADATA).unlink(missing_ok=True)
             replace_file(path, outcome.data)
             self.written += 1
-        # Thousands of pictures share a few licenses and sources; each is kept once.
-        self._made_as[plan.id] = (sha256, intern(outcome.license), intern(outcome.source))
+        begin = _SHA256_BYTES * plan.number
+        self._sha256[begin : begin + _SHA256_BYTES] = sha256
+        origin = (outcome.license, outcome.source)
+        self._origins[plan.number] = self._numbered.setdefault(origin, 1 + len(self._numbered))
 
 
 def _list(path: Path, entries: Sequence[Mapping[str, object]]) -> None:

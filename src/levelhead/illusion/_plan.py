@@ -22,6 +22,7 @@ class Plan:
     """A picture that belongs to a set.
 
     Attributes:
+        number: Its place in the set, from 0.
         question: The question it stands beside.
         condition: What it shows: nothing, the right answer or a wrong one.
         name: The condition, numbered among the wrong ones.
@@ -30,6 +31,7 @@ class Plan:
         seed: Seed of this very picture.
     """
 
+    number: int
     question: Question
     condition: Literal["blank", "factual", "spurious"]
     name: str
@@ -117,7 +119,10 @@ def plan_set(
     names = [kind.name for kind in kinds]
     if not names or len(set(names)) < len(names):
         raise UsageError(f"Each kind of picture is given once, and one at least; given: {names or 'none'}.")
-    plans = [plan for question in questions for kind in kinds for plan in _pictures_of(question, kind, seed)]
+    plans: list[Plan] = []
+    for question in questions:
+        for kind in kinds:
+            plans += _pictures_of(question, kind, seed, first=len(plans))
     for kind in kinds:
         if not any(plan.kind is kind for plan in plans):
             raise UsageError(
@@ -127,7 +132,7 @@ def plan_set(
     return plans, [missing for kind in kinds for missing in _missing(questions, kind)]
 
 
-def _pictures_of(question: Question, kind: PictureKind, set_seed: int) -> Iterator[Plan]:
+def _pictures_of(question: Question, kind: PictureKind, set_seed: int, *, first: int) -> Iterator[Plan]:
     shown: list[tuple[Literal["blank", "factual", "spurious"], str, str]] = [
         ("spurious", f"spurious-{number}", answer)
         for number, answer in enumerate(question.spurious, start=1)
@@ -135,9 +140,9 @@ def _pictures_of(question: Question, kind: PictureKind, set_seed: int) -> Iterat
     ]
     if shown and not kind.lacks(question.gold, question.category):
         shown = [("blank", "blank", ""), ("factual", "factual", question.gold), *shown]
-        for condition, name, pictured in shown:
+        for number, (condition, name, pictured) in enumerate(shown, start=first):
             seed = picture_seed(set_seed, question.id, pictured)
-            yield Plan(question, condition, name, kind, pictured, seed)
+            yield Plan(number, question, condition, name, kind, pictured, seed)
 
 
 def _missing(questions: Sequence[Question], kind: PictureKind) -> list[Missing]:

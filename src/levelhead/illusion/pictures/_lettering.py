@@ -61,7 +61,7 @@ def text_box(lines: str, font: ImageFont.FreeTypeFont) -> tuple[float, float, fl
     return left, top, right, bottom
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=256)  # each takes about 35 kB
 def load_font(number: int, pixels: int) -> ImageFont.FreeTypeFont:
     """A font at a size.
 
