@@ -38,7 +38,7 @@ http {{
 
 def installed(name: str) -> bool:
     """Whether a balancer can be started."""
-    return _program(name) is not None
+    return program_path(name) is not None
 
 
 def free_ports(count: int) -> list[int]:
@@ -73,7 +73,7 @@ def balancing(name: str, replicas: Sequence[int], folder: Path) -> Iterator[str]
     (port,) = free_ports(1)
     shipped = on_loopback(name, port, replicas)
     written = folder / f"{name}.conf"
-    program = _program(name)
+    program = program_path(name)
     if program is None:
         raise SystemExit(f"{name} is not installed: apt-get install {name}")
     if name == "nginx":
@@ -94,7 +94,8 @@ def balancing(name: str, replicas: Sequence[int], folder: Path) -> Iterator[str]
         process.wait(10)
 
 
-def _program(name: str) -> str | None:
+def program_path(name: str) -> str | None:
+    """Where a balancer is installed; Debian puts it where users do not look."""
     return shutil.which(name, path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 
 

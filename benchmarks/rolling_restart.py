@@ -36,7 +36,7 @@ import httpx
 import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
-from _balancers import BALANCERS, balancing, free_ports, installed
+from _balancers import BALANCERS, balancing, free_ports, installed, program_path
 from _load_plan import listening
 from _restart_load import Answered, CountingUpstream, Load
 from levelhead.guard.gateway.audit._places import open_reader
@@ -296,7 +296,7 @@ def main() -> int:
 
 
 def _version(name: str) -> str:
-    done = subprocess.run([name, "-v"], capture_output=True, text=True, check=True)
+    done = subprocess.run([program_path(name) or name, "-v"], capture_output=True, text=True, check=True)
     found = re.search(r"\d+\.\d+\.\d+", done.stdout + done.stderr)
     return found[0] if found else "unknown"
 
