@@ -270,7 +270,7 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 
 @pytest.mark.slow
 @needs_weights
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda one: one.name)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=lambda one: one.name)
 def test_a_real_run_that_is_ended_goes_on_and_ends_with_the_same_numbers(
     number: signal.Signals, whole_run: dict[str, object], tmp_path: Path
 ) -> None:
