@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from levelhead.cli import _options as options
 from levelhead.cli import _places
 from levelhead.cli._app import new_app
 
@@ -15,16 +16,7 @@ app = new_app()
 
 @app.command("export")
 def export(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RUN",
-            help="The --out of an earlier run, or a JSONL file.",
-            parser=_places.path,
-            callback=_places.read,
-            show_default=False,
-        ),
-    ],
+    source: options.Run,
     out: Annotated[
         Path,
         typer.Option(
@@ -36,7 +28,7 @@ def export(
         ),
     ],
 ) -> None:
-    """Write the rows of a run as a Parquet table."""
+    """Write the rows of a run, or any JSONL file, as a Parquet table."""
     from levelhead.running import write_parquet
 
     file = source / "rows.jsonl" if source.is_dir() else source

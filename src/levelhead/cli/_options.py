@@ -52,6 +52,16 @@ Out = Annotated[
         show_default=False,
     ),
 ]
+Run = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN",
+        help="The --out of an earlier run.",
+        parser=_places.path,
+        callback=_places.read,
+        show_default=False,
+    ),
+]
 PictureSet = Annotated[
     Path,
     typer.Option(

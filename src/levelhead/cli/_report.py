@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-from levelhead.cli import _places
+from levelhead.cli import _options as options
 from levelhead.cli._app import new_app
 
 app = new_app()
@@ -15,16 +12,7 @@ app = new_app()
 
 @app.command("report")
 def report(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FOLDER",
-            help="The --out of an earlier run.",
-            parser=_places.path,
-            callback=_places.read,
-            show_default=False,
-        ),
-    ],
+    folder: options.Run,
 ) -> None:
     """Write report.html of a finished run again."""
     from levelhead.report import render
