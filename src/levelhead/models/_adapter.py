@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from levelhead.errors import UsageError
 
 if TYPE_CHECKING:
+    import torch
+
     from levelhead.models._checkpoint import Checkpoint
 
 _WEIGHTS, _CONFIG = "adapter_model.safetensors", "adapter_config.json"
@@ -39,10 +41,9 @@ def merge_adapters(model: Any, checkpoint: Checkpoint) -> None:
     modules = dict(model.named_modules())
     for place, folder in enumerate(checkpoint.adapters):
         _require_same_base(folder, checkpoint, before=place)
-        scale = _scale(folder)
-        for layer, sides in _pairs(folder).items():
+        for layer, (down, up) in read_adapter(folder).items():
             module = modules.get(layer)
-            shape = (sides["B"].shape[0], sides["A"].shape[1])
+            shape = (up.shape[0], down.shape[1])
             if module is None or tuple(module.weight.shape) != shape:
                 raise UsageError(
                     f"The adapter {folder} does not fit {checkpoint.name}: its layer {layer} is {shape[0]} x "
@@ -50,8 +51,19 @@ def merge_adapters(model: Any, checkpoint: Checkpoint) -> None:
                     f"{'no such layer' if module is None else 'one of ' + str(tuple(module.weight.shape))}. "
                     "Give the base that it was tuned on; adapter_config.json may name it."
                 )
-            delta = (sides["B"].float() @ sides["A"].float()) * scale
-            module.weight.data = (module.weight.data.float() + delta).to(module.weight.dtype)
+            module.weight.data = (module.weight.data.float() + up @ down).to(module.weight.dtype)
+
+
+def read_adapter(folder: Path) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """The two factors of each adapted layer, by its name in the base: float32 (R, in) and (out, R), scaled.
+
+    Raises:
+        UsageError: If the adapter cannot be read or is no plain LoRA.
+    """
+    scale = _scale(folder)
+    return {
+        layer: (sides["A"].float(), sides["B"].float() * scale) for layer, sides in _pairs(folder).items()
+    }
 
 
 def _read_object(path: Path) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from levelhead.records import JSONValue, Prompt
 
 TUNING_FILE = "tuning.json"
 """Stands beside weights that Levelhead tuned, and says how."""
+PICTURE_ADAPTER = "pictures"
+"""Folder inside of a checkpoint's, of an adapter that works for rows with a picture only."""
 _WEIGHT_SUFFIXES = (".safetensors", ".bin", ".json", ".jinja", ".model", ".txt")
 
 
@@ -49,7 +51,7 @@ class Checkpoint:
     def fingerprint(self) -> str:
         """Hash of all that answers depend on: weights, tokenizer, template, precision."""
         digest = hashlib.sha256(f"{self.dtype}/{self.exact}".encode())
-        for folder in (self.folder(), *self.adapters):
+        for folder in self._all_folders(self.adapters):
             _add_files(digest, folder)
         return digest.hexdigest()
 
@@ -60,7 +62,7 @@ class Checkpoint:
             adapters: How many of the adapters count; None for all.
         """
         digest = hashlib.sha256()
-        for folder in (self.folder(), *self.adapters[:adapters]):
+        for folder in self._all_folders(self.adapters[:adapters]):
             _add_files(digest, folder, (".safetensors", ".bin"))
         return digest.hexdigest()
 
@@ -70,6 +72,15 @@ class Checkpoint:
 
         folder = Path(self.location)
         return folder if folder.is_dir() else Path(cached_file(self.location, "config.json")).parent
+
+    def picture_adapter(self) -> Path | None:
+        """Folder of the adapter that rows with a picture are read through, if the checkpoint has one."""
+        folder = self.folder() / PICTURE_ADAPTER
+        return folder if (folder / "adapter_config.json").is_file() else None
+
+    def _all_folders(self, adapters: tuple[Path, ...]) -> tuple[Path, ...]:
+        own = self.picture_adapter()
+        return (self.folder(), *([] if own is None else [own]), *adapters)
 
     def details(self) -> dict[str, JSONValue]:
         """Facts for the manifest."""
@@ -150,6 +161,10 @@ def load_weights(checkpoint: Checkpoint) -> Any:
         from levelhead.models._adapter import merge_adapters
 
         merge_adapters(model, checkpoint)
+    if (folder := checkpoint.picture_adapter()) is not None:
+        from levelhead.models._picture_adapter import attach_picture_adapter
+
+        attach_picture_adapter(model, folder)
     return model.to(checkpoint.device).eval()
 
 

@@ -1,9 +1,10 @@
 """The embedded vision model: eyes of our own on the embedded language model.
 
 A folder of eyes holds `eyes.safetensors` (vision tower and projector, fp16), the `config.json` of the whole
-model, `processor_config.json` and `chat_template.jinja`; weights of the language model and its tokenizer come
-from the embedded checkpoint. The two are put together once, in the user's cache, to a plain
-`LlavaForConditionalGeneration` checkpoint. `recipes/embedded_vision` trains eyes.
+model, `processor_config.json`, `chat_template.jinja` and, if the language model needs it to read what the
+eyes say, the folder `pictures` with an adapter for rows with a picture. Weights of the language model and
+its tokenizer come from the embedded checkpoint. The two are put together once, in the user's cache, to a
+plain `LlavaForConditionalGeneration` checkpoint. `recipes/embedded_vision` trains eyes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import shutil
 from pathlib import Path
 
 from levelhead.errors import MissingExtraError, UsageError
+from levelhead.models._checkpoint import PICTURE_ADAPTER
 from levelhead.models._embedded_cache import build_once
 from levelhead.user_cache import cache_folder
 
@@ -20,7 +22,7 @@ EYES_FILE = "eyes.safetensors"
 PROCESSOR_FILES = ("processor_config.json", "chat_template.jinja")
 _FILES = (EYES_FILE, "config.json", *PROCESSOR_FILES)
 _SHIPPED = Path(__file__).with_name("eyes")
-_ASSEMBLY = 1
+_ASSEMBLY = 2
 """Raised when the assembly changes, so that an old folder in a cache is not taken for a new one."""
 
 
@@ -60,7 +62,7 @@ def embedded_vision_checkpoint(eyes: Path | None = None) -> Path:
         )
     text = embedded_checkpoint()
     digest = hashlib.sha256(text.name.encode())
-    for name in _FILES:
+    for name in (*_FILES, *_adapter_files(eyes)):
         digest.update((eyes / name).read_bytes())
     target = cache_folder() / "embedded-vision" / f"{digest.hexdigest()[:16]}-{_ASSEMBLY}"
     build_once(
@@ -71,6 +73,11 @@ def embedded_vision_checkpoint(eyes: Path | None = None) -> Path:
         megabytes=560,
     )
     return target
+
+
+def _adapter_files(eyes: Path) -> list[str]:
+    """The files of the adapter for rows with a picture, if the eyes come with one."""
+    return sorted(f"{PICTURE_ADAPTER}/{path.name}" for path in (eyes / PICTURE_ADAPTER).glob("adapter_*"))
 
 
 def assemble(eyes: Path, text: Path, target: Path) -> None:
@@ -110,4 +117,7 @@ def assemble(eyes: Path, text: Path, target: Path) -> None:
     model.save_pretrained(target)
     AutoTokenizer.from_pretrained(text).save_pretrained(target)
     for name in PROCESSOR_FILES:
+        shutil.copyfile(eyes / name, target / name)
+    for name in _adapter_files(eyes):
+        (target / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(eyes / name, target / name)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 from levelhead.errors import MissingExtraError, UsageError
@@ -85,6 +87,17 @@ def load_for_training(checkpoint: Checkpoint) -> Any:
     They lie in the memory of the processor; the trainer puts them where they belong.
     """
     return load_weights(replace(checkpoint, device="cpu"))
+
+
+def copy_picture_adapter(checkpoint: Checkpoint, out: Path) -> None:
+    """Take the adapter for rows with a picture along, if there is one: it is no part of the weights.
+
+    Args:
+        checkpoint: Whose weights were saved.
+        out: Where to.
+    """
+    if (folder := checkpoint.picture_adapter()) is not None:
+        shutil.copytree(folder, out / folder.name)
 
 
 def as_model(checkpoint: Checkpoint, weights: Any, epoch: int) -> Model:

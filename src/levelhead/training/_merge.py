@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from levelhead.errors import RunFolderError, UsageError
-from levelhead.training._loading import encoder_of, load_for_training, locate_base
+from levelhead.training._loading import copy_picture_adapter, encoder_of, load_for_training, locate_base
 
 
 def merge(name: str, out: Path) -> None:
@@ -32,4 +32,5 @@ def merge(name: str, out: Path) -> None:
     if held:
         raise RunFolderError(f"{out} holds {held[0]!r}. Nothing was written. Give an --out that is empty.")
     load_for_training(checkpoint).save_pretrained(out)
+    copy_picture_adapter(checkpoint, out)
     encoder_of(checkpoint).owner.save_pretrained(out)

@@ -21,7 +21,7 @@ from levelhead.running import ProgressStyle, json_text, show_progress, write_who
 from levelhead.training._callbacks import Evaluations, Progress
 from levelhead.training._card import public_name
 from levelhead.training._checkpoints import last_checkpoint, require_readable
-from levelhead.training._loading import load_for_training
+from levelhead.training._loading import copy_picture_adapter, load_for_training
 from levelhead.training._processes import beside_others
 from levelhead.training._report import Evaluate, Goodness, TuningReport
 from levelhead.training._tokens import IGNORED
@@ -201,6 +201,7 @@ def _save(trainer: Trainer, plan: Plan, out: Path, workplace: Path) -> None:
         for path in sorted(workplace.iterdir()):
             if path.name != "training_args.bin":  # a pickle; tuning.json says the same in the open
                 path.replace(out / path.name)
+        copy_picture_adapter(plan.checkpoint, out)
         return
     (workplace / "adapter_model.safetensors").replace(out / "adapter_model.safetensors")
     config = json.loads((workplace / "adapter_config.json").read_text())
