@@ -7,33 +7,19 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from embedded_vision.captions import CaptionVocabulary
 from embedded_vision.data import to_batch
-from embedded_vision.facts import Facts
+from embedded_vision.facts import Facts, Writing
 from embedded_vision.packing import ChatTokens, Pack, pack
 from embedded_vision.pictures import Studio
-from embedded_vision.questions import Asked, Examiner
+from embedded_vision.questions import Asked, Examiner, read
+from embedded_vision.signs import Phrases
 
-_PLAIN_SHARE = 0.4
+_PLAIN_SHARE = 0.2
 """Of the pictures, beside which one question is asked that they have nothing to do with."""
-
-
-class AnswerBatch(NamedTuple):
-    """Pictures, the first ones with questions.
-
-    Attributes:
-        pixels: uint8 (B, 3, SIDE, SIDE).
-        targets: Caption pieces (B, POSITIONS).
-        letters: (B, POSITIONS, LETTERS_IN_PATCH).
-        questions: About the first pictures; the others have their captions only.
-    """
-
-    pixels: torch.Tensor
-    targets: torch.Tensor
-    letters: torch.Tensor
-    questions: Pack
+_READ_SHARE = 0.7
+"""Of the pictures with a text, whose text is asked for in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +37,48 @@ class Lessons:
     count: int
 
     def of(self, facts: Facts, rng: random.Random) -> list[Asked]:
-        """The questions of one picture, a plain one among them now and then."""
-        plain = [rng.choice(self.plain)] if rng.random() < _PLAIN_SHARE else []
-        return self.examiner.ask(facts, rng, self.count - len(plain)) + plain
+        """The questions of one picture: for its text most of the time, and plain ones now and then."""
+        asked = [rng.choice(self.plain)] if rng.random() < _PLAIN_SHARE else []
+        if len(asked) < self.count and rng.random() < _READ_SHARE:
+            asked += self.reading(facts, rng)
+        return asked + self.examiner.ask(facts, rng, self.count - len(asked))
+
+    def reading(self, facts: Facts, rng: random.Random) -> list[Asked]:
+        """The question for the text of a picture, if it has one."""
+        return [read(facts, rng.choice)] if isinstance(facts, Writing) else []
+
+
+class AnswerBatch(NamedTuple):
+    """Pictures, the first ones with questions.
+
+    Attributes:
+        pixels: uint8 (B, 3, SIDE, SIDE).
+        phrases: (B, POSITIONS).
+        letters: (B, POSITIONS, LETTERS_IN_PATCH).
+        questions: About the first pictures; the others are looked at only.
+    """
+
+    pixels: torch.Tensor
+    phrases: torch.Tensor
+    letters: torch.Tensor
+    questions: Pack
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerBatches(Dataset[AnswerBatch]):  # type: ignore[misc]
-    """Batch number i of stages 2 and 3.
+    """Batch number i of stage 3.
 
     Attributes:
         studio: Draws.
-        captions: Writes targets.
+        phrases: What is said beside letters.
         chat: Turns questions into tokens.
         lessons: Asks.
         rows: Pictures with questions in a batch.
-        direct_rows: Pictures with captions only.
+        direct_rows: Pictures that are looked at only.
     """
 
     studio: Studio
-    captions: CaptionVocabulary
+    phrases: Phrases
     chat: ChatTokens
     lessons: Lessons
     rows: int
@@ -89,14 +97,4 @@ class AnswerBatches(Dataset[AnswerBatch]):  # type: ignore[misc]
             ]
             for row, picture in enumerate(pictures[: self.rows])
         ]
-        return AnswerBatch(*to_batch(pictures, self.captions), pack(questions))
-
-    def loader(self, start: int, end: int, workers: int) -> DataLoader[AnswerBatch]:
-        """Batches `start` to `end`, drawn ahead by worker processes."""
-        return DataLoader(
-            self,
-            batch_size=None,
-            sampler=range(start, end),
-            num_workers=workers,
-            prefetch_factor=4 if workers else None,
-        )
+        return AnswerBatch(*to_batch(pictures, self.phrases), pack(questions))

@@ -15,6 +15,7 @@ from typing import Any
 
 from embedded_vision.grounds import SIDE
 from embedded_vision.pictograms import read_names
+from levelhead.models._checkpoint import PICTURE_ADAPTER
 from levelhead.models._embedded_vision import EYES_FILE
 
 CARD = "README.md"
@@ -47,15 +48,13 @@ def card(eyes: Path, measured: dict[str, Any]) -> str:
 
     Raises:
         KeyError: If a number is missing.
+        FileNotFoundError: If the eyes or their adapter are missing.
     """
-    from safetensors import safe_open
-
-    with safe_open(eyes / EYES_FILE, "np") as file:
-        weights = sum(file.get_tensor(name).size for name in file.keys())  # noqa: SIM118  # no mapping
     rows = [(label, measured["right"][name]) for name, label in MEASURES.items()]
     seconds, plain = measured["seconds"], measured["without_picture"]
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
-        weights_millions=f"{weights / 1e6:.1f}",
+        weights_millions=_millions(eyes / EYES_FILE),
+        adapter_millions=_millions(eyes / PICTURE_ADAPTER / "adapter_model.safetensors"),
         rows=f"The unseen set shows {measured['pictogram_names']} of the {len(read_names())} names.",
         table="\n".join(
             ["| what | right | 95% interval | questions |", "|---|---|---|---|", *map(_row, rows)]
@@ -70,6 +69,15 @@ def card(eyes: Path, measured: dict[str, Any]) -> str:
         names=len(read_names()),
         licenses="\n".join(_licenses()),
     )
+
+
+def _millions(weights: Path) -> str:
+    """How many weights a file holds, in millions."""
+    from safetensors import safe_open
+
+    with safe_open(weights, "np") as file:
+        count = sum(file.get_tensor(name).size for name in file.keys())  # noqa: SIM118  # no mapping
+    return f"{count / 1e6:.1f}"
 
 
 def _row(row: tuple[str, dict[str, float]]) -> str:

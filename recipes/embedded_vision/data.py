@@ -11,12 +11,17 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from embedded_vision.captions import CaptionVocabulary
+from embedded_vision.facts import NUMBERS, Nothing, Shapes
+from embedded_vision.pictograms import read_names
 from embedded_vision.pictures import Picture, Studio
-from embedded_vision.targets import patch_letters
+from embedded_vision.scenes import SCENES
+from embedded_vision.shapes import COLORS, PLACES, SHAPES
+from embedded_vision.signs import Phrases, Signs, letter_tokens, patch_letters
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-"""Pixels uint8 (B, 3, SIDE, SIDE), targets (B, POSITIONS), letters (B, POSITIONS, LETTERS_IN_PATCH)."""
+"""Pixels uint8 (B, 3, SIDE, SIDE), phrases (B, POSITIONS), letters (B, POSITIONS, LETTERS_IN_PATCH)."""
+_PAGES = 0.2
+"""Share of pictures of training that are full of words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +30,13 @@ class TrainingBatches(Dataset[Batch]):  # type: ignore[misc]
 
     Attributes:
         studio: Draws.
-        captions: Writes targets.
+        phrases: What is said beside letters.
         rows: Pictures in a batch.
         ramp: Number of pictures over which they go from easy to everything.
     """
 
     studio: Studio
-    captions: CaptionVocabulary
+    phrases: Phrases
     rows: int
     ramp: int
 
@@ -39,17 +44,16 @@ class TrainingBatches(Dataset[Batch]):  # type: ignore[misc]
         first = step * self.rows
         level = min(1.0, first / self.ramp) if self.ramp else 1.0
         return to_batch(
-            [
-                # Easy ones never quite go: the hardest level is the upper edge of a spread.
-                self.studio.picture(number, difficulty=level * random.Random(number).random() ** 0.4)
-                for number in range(first, first + self.rows)
-            ],
-            self.captions,
+            [self._picture(number, level) for number in range(first, first + self.rows)], self.phrases
         )
 
-    def loader(self, start: int, end: int, workers: int) -> DataLoader[Batch]:
-        """Batches `start` to `end`, drawn ahead by worker processes."""
-        return drawn_ahead(self, start, end, workers)
+    def _picture(self, number: int, level: float) -> Picture:
+        rng = random.Random(number)
+        # Easy ones never quite go: the hardest level is the upper edge of a spread.
+        difficulty = level * rng.random() ** 0.4
+        if rng.random() < _PAGES:
+            return self.studio.page(number, difficulty=difficulty)
+        return self.studio.picture(number, difficulty=difficulty)
 
 
 def drawn_ahead(batches: Dataset[Any], start: int, end: int, workers: int) -> DataLoader[Any]:
@@ -63,11 +67,11 @@ def drawn_ahead(batches: Dataset[Any], start: int, end: int, workers: int) -> Da
     )
 
 
-def to_batch(pictures: list[Picture], captions: CaptionVocabulary) -> Batch:
+def to_batch(pictures: list[Picture], phrases: Phrases) -> Batch:
     """Tensors of some pictures."""
     return (
         pixels_of([picture.image for picture in pictures]),
-        torch.tensor([captions.row(picture.caption) for picture in pictures]),
+        torch.tensor([phrases.row(picture.facts.phrase) for picture in pictures]),
         torch.tensor([patch_letters(picture.letters) for picture in pictures]),
     )
 
@@ -87,10 +91,25 @@ def tokenizer_vocabulary(checkpoint: Path) -> dict[str, int]:
     return vocabulary
 
 
-def piece_embeddings(checkpoint: Path, captions: CaptionVocabulary) -> torch.Tensor:
-    """Input embeddings of the caption pieces (K, embedding size), without loading the model."""
+def known_phrases(checkpoint: Path) -> Phrases:
+    """All phrases that facts may have, as tokens of the embedded checkpoint."""
+    from tokenizers import Tokenizer
+
+    shapes = [
+        Shapes(count, color, shape, place).phrase
+        for count in range(1, len(NUMBERS) + 1)
+        for color in COLORS
+        for shape in SHAPES
+        for place in ("", *PLACES)
+    ]
+    tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
+    return Phrases(tokenizer, [*read_names(), *SCENES, *shapes, Nothing().phrase])
+
+
+def untrained_signs(checkpoint: Path, phrases: Phrases) -> Signs:
+    """The signs as the embedded checkpoint's own embeddings suggest them, without loading the model."""
     from safetensors import safe_open
 
     with safe_open(checkpoint / "model.safetensors", "pt") as file:
-        table: torch.Tensor = file.get_tensor("model.embed_tokens.weight")
-    return table[torch.tensor(captions.ids)].float()
+        table: torch.Tensor = file.get_tensor("model.embed_tokens.weight").float()
+    return Signs(table, letter_tokens(tokenizer_vocabulary(checkpoint)), phrases)

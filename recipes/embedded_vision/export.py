@@ -9,45 +9,62 @@ import argparse
 import json
 from pathlib import Path
 
+import torch
+from peft import LoraConfig
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoTokenizer
 
-from embedded_vision.captions import CaptionVocabulary
+from embedded_vision.data import known_phrases, untrained_signs
 from embedded_vision.grounds import SIDE
-from embedded_vision.state import Training, embedded_folder, load_training, new_training
-from embedded_vision.tower import DEVIATION, MEAN, PATCH, SIZES, llava_config, tower_state
+from embedded_vision.reader import ALPHA, RANK
+from embedded_vision.state import State, embedded_folder, read_state, untrained_eyes
+from embedded_vision.template import IMAGE_TOKEN, picture_template
+from embedded_vision.tower import DEVIATION, MEAN, PATCH, SIZES, Eyes, llava_config, tower_state
+from levelhead.models._checkpoint import PICTURE_ADAPTER
 from levelhead.models._embedded_vision import EYES_FILE, assemble
 
-IMAGE_TOKEN = "<empty_output>"  # noqa: S105
-"""A reserved token that SmolLM2 was never trained with, so the vocabulary stays as it is."""
-_PLAIN_PART = "message['content']"
-_PART = "(message['content'] if message['content'] is string else parts(message['content']))"
-_PARTS = (
-    "{% macro parts(content) %}{% for part in content %}"
-    "{{ '" + IMAGE_TOKEN + "\\n' if part['type'] == 'image' else part['text'] }}"
-    "{% endfor %}{% endmacro %}"
-)
+_OWN_LAYERS, _LAYERS = "base_model.model.model.layers.", "base_model.model.model.language_model.layers."
+"""Where peft finds a layer in the language model alone, and in the whole model."""
+_ADAPTED = r".*\.language_model\.layers\..*_proj"
 
 
-def export(training: Training, text: Path, out: Path) -> None:
+def export(eyes: Eyes, size: str, text: Path, out: Path, adapter: State | None = None) -> None:
     """Write a folder of eyes.
 
     Args:
-        training: Holds the tower and projector.
+        eyes: Tower and projector.
+        size: Name of the tower's size.
         text: Folder of the embedded checkpoint.
         out: Folder to write to.
+        adapter: Weights of the language model's adapter for rows with a picture, as peft names them.
     """
     out.mkdir(parents=True, exist_ok=True)
     tokenizer = AutoTokenizer.from_pretrained(text)
     image_token_id: int = tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)
-    config = llava_config(SIZES[training.size], AutoConfig.from_pretrained(text), image_token_id)
+    config = llava_config(SIZES[size], AutoConfig.from_pretrained(text), image_token_id)
     config.architectures = ["LlavaForConditionalGeneration"]
     config.save_pretrained(out)
-    save_file(tower_state(training.eyes), out / EYES_FILE)
+    save_file(tower_state(eyes), out / EYES_FILE)
     (out / "processor_config.json").write_text(
         json.dumps(processor_config(), indent=2) + "\n", encoding="utf-8"
     )
     (out / "chat_template.jinja").write_text(picture_template(tokenizer.chat_template), encoding="utf-8")
+    if adapter is not None:
+        export_adapter(adapter, out / PICTURE_ADAPTER)
+
+
+def export_adapter(adapter: State, out: Path) -> None:
+    """Write the folder of the adapter, for the whole model."""
+    out.mkdir(exist_ok=True)
+    weights = {
+        name.replace(_OWN_LAYERS, _LAYERS): weight.detach().to("cpu", torch.float16).contiguous()
+        for name, weight in adapter.items()
+    }
+    save_file(weights, out / "adapter_model.safetensors")
+    config = LoraConfig(
+        r=RANK, lora_alpha=ALPHA, target_modules=_ADAPTED, task_type="CAUSAL_LM", inference_mode=True
+    )
+    config.save_pretrained(out)
 
 
 def processor_config() -> dict[str, object]:
@@ -76,34 +93,22 @@ def processor_config() -> dict[str, object]:
     }
 
 
-def picture_template(template: str) -> str:
-    """The chat template of the language model, made to take pictures too; texts come out as before.
-
-    Raises:
-        ValueError: If the template does not write a message's content in the known way.
-    """
-    before, found, after = template.rpartition(_PLAIN_PART)
-    if not found:
-        raise ValueError("The chat template has no message['content']; write the new one by hand.")
-    return _PARTS + before + _PART + after
-
-
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--checkpoint", type=Path, help="without it, an untrained tower")
-    parser.add_argument("--size", choices=SIZES, default="large", help="of an untrained tower")
+    parser.add_argument("--size", choices=SIZES, default="medium", help="of an untrained tower")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--whole", type=Path, help="folder for the assembled model")
     arguments = parser.parse_args()
     text = embedded_folder()
-    captions = CaptionVocabulary(text / "tokenizer.json")
-    if arguments.checkpoint:
-        training = load_training(arguments.checkpoint, captions)
-    else:
-        training = new_training(arguments.size, captions)
-    export(training, text, arguments.out)
-    megabytes = (arguments.out / EYES_FILE).stat().st_size / 1e6
+    state = read_state(arguments.checkpoint) if arguments.checkpoint else {}
+    size = state.get("size", arguments.size)
+    eyes, _ = untrained_eyes(size, untrained_signs(text, known_phrases(text)))
+    if state:
+        eyes.load_state_dict(state["eyes"])
+    export(eyes, size, text, arguments.out, state.get("adapter"))
+    megabytes = sum(file.stat().st_size for file in arguments.out.rglob("*.safetensors")) / 1e6
     print(f"{arguments.out}: {megabytes:.1f} MB of weights")
     if arguments.whole:
         assemble(arguments.out, text, arguments.whole)

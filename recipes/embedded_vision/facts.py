@@ -20,6 +20,11 @@ class Writing:
     surface: str | None = None
 
     @property
+    def phrase(self) -> str:
+        """What is shown beside letters."""
+        return self.surface or ""
+
+    @property
     def caption(self) -> str:
         """One sentence."""
         if self.surface is None:
@@ -36,6 +41,11 @@ class Thing:
     """
 
     name: str
+
+    @property
+    def phrase(self) -> str:
+        """What is shown beside letters."""
+        return self.name
 
     @property
     def caption(self) -> str:
@@ -78,6 +88,11 @@ class Shapes:
 @dataclass(frozen=True, slots=True)
 class Nothing:
     """A ground with nothing on it that has a name."""
+
+    @property
+    def phrase(self) -> str:
+        """What is shown beside letters."""
+        return "nothing"
 
     @property
     def caption(self) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -20,11 +20,12 @@ _SMALLEST = 8  # pixels of a font
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A letter and the pixel at its middle."""
+    """A letter, the pixel at its middle, and whether a word begins with it."""
 
     letter: str
     x: float
     y: float
+    is_first: bool = False
 
 
 def write(
@@ -126,7 +127,7 @@ def _broken(text: str, face: ImageFont.FreeTypeFont, room: float) -> list[str]:
 def _letters(line: str, face: ImageFont.FreeTypeFont, x: float, y: float) -> list[Letter]:
     edges = [face.getlength(line[:count]) for count in range(len(line) + 1)]
     return [
-        Letter(letter, x + (edges[place] + edges[place + 1]) / 2, y)
+        Letter(letter, x + (edges[place] + edges[place + 1]) / 2, y, line[:place][-1:] in ("", " "))
         for place, letter in enumerate(line)
         if letter != " "
     ]
@@ -141,4 +142,4 @@ def _turned(letter: Letter, middle: tuple[float, float], angle: float) -> Letter
     sine, cosine = math.sin(math.radians(angle)), math.cos(math.radians(angle))
     x, y = letter.x - middle[0], letter.y - middle[1]
     # The picture's y axis points down.
-    return Letter(letter.letter, middle[0] + cosine * x + sine * y, middle[1] - sine * x + cosine * y)
+    return replace(letter, x=middle[0] + cosine * x + sine * y, y=middle[1] - sine * x + cosine * y)

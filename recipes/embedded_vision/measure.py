@@ -1,4 +1,4 @@
-"""How well a tower reads and names: fixed pictures that training never draws.
+"""How well the eyes alone read and name: fixed pictures that training never draws.
 
 python -m embedded_vision.measure --checkpoint FILE --pictograms FILE [--rows N]
 """
@@ -8,21 +8,19 @@ from __future__ import annotations
 import argparse
 import json
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from PIL import Image
 
-from embedded_vision.captions import CaptionVocabulary, quoted
-from embedded_vision.data import pixels_of, tokenizer_vocabulary
-from embedded_vision.facts import Facts, Writing
+from embedded_vision.data import known_phrases, to_batch, tokenizer_vocabulary, untrained_signs
+from embedded_vision.facts import Writing
 from embedded_vision.fonts import HELD_OUT_FONTS, TRAIN_FONTS
 from embedded_vision.grounds import SIDE
 from embedded_vision.pictograms import HELD_OUT_SETS, TRAIN_SETS, load_pictograms
-from embedded_vision.pictures import Studio
-from embedded_vision.state import embedded_folder, load_training
+from embedded_vision.pictures import Picture, Studio
+from embedded_vision.signs import ACROSS, Phrases
+from embedded_vision.state import embedded_folder, read_state, untrained_eyes
 from embedded_vision.targets import Aim
 from embedded_vision.tower import Eyes
 from embedded_vision.words import WordList, word_lists
@@ -40,17 +38,8 @@ SETS = (
 _BATCH = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A picture and what it shows."""
-
-    image: Image.Image
-    facts: Facts
-
-    @property
-    def caption(self) -> str:
-        """The caption it should have."""
-        return self.facts.caption
+Trial = Picture
+"""A picture that is only ever measured."""
 
 
 def validation_sets(checkpoint: Path, pictograms: Path, rows: int) -> dict[str, list[Trial]]:
@@ -74,8 +63,7 @@ def validation_sets(checkpoint: Path, pictograms: Path, rows: int) -> dict[str, 
     }
     sets = {}
     for name, (studio, kind) in studios.items():
-        pictures = [studio.picture(number, kind=kind) for number in range(rows)]
-        sets[name] = [Trial(picture.image, picture.facts) for picture in pictures]
+        sets[name] = [studio.picture(number, kind=kind) for number in range(rows)]
     sets["bank"] = bank_trials(rows)
     return sets
 
@@ -97,6 +85,7 @@ def bank_trials(rows: int) -> list[Trial]:
                 (SIDE, SIDE), Image.Resampling.BICUBIC
             ),
             Writing(answer),
+            [],
         )
         for identity, answer in rng.sample(answers, rows)
     ]
@@ -116,41 +105,36 @@ def bank_answers_in(words: WordList) -> tuple[int, int]:
     return sum(word in words for word in found), len(found)
 
 
-def read_captions(eyes: Eyes, aim: Aim, captions: CaptionVocabulary, images: list[Image.Image]) -> list[str]:
-    """The nearest piece at each position, as text."""
-    texts = []
-    with torch.inference_mode():
-        for at in range(0, len(images), _BATCH):
-            emitted, _ = eyes(pixels_of(images[at : at + _BATCH]))
-            texts += [captions.decode(row) for row in aim.scores(emitted).argmax(dim=-1).tolist()]
-    return texts
+def measure(eyes: Eyes, aim: Aim, phrases: Phrases, sets: dict[str, list[Trial]]) -> dict[str, float]:
+    """Share right in each set: of the letters where text is shown, of the pictures' phrases elsewhere.
 
-
-def word_share(given: str, wanted: str) -> float:
-    """Share of the wanted caption's quoted words that stand at their place in the given one."""
-    words, found = (quoted(wanted) or "").split(), (quoted(given) or "").split()
-    # Lengths may differ: a word that was split or left out counts as wrong, as do those it displaces.
-    return sum(one == other for one, other in zip(words, found, strict=False)) / len(words)
-
-
-def exact_share(given: str, wanted: str) -> float:
-    """1 if the whole caption is right, else 0."""
-    return float(given == wanted)
-
-
-def measure(
-    eyes: Eyes, aim: Aim, captions: CaptionVocabulary, sets: dict[str, list[Trial]]
-) -> dict[str, float]:
-    """Mean share of each set: words right at their place where text is quoted, whole captions elsewhere."""
+    Sets of pictures whose letters' places are not known are left out.
+    """
     numbers = {}
     eyes.eval()
     for name, trials in sets.items():
-        given = read_captions(eyes, aim, captions, [trial.image for trial in trials])
-        judge: Callable[[str, str], float] = word_share if quoted(trials[0].caption) else exact_share
-        shares = [judge(text, trial.caption) for text, trial in zip(given, trials, strict=True)]
-        numbers[name] = round(sum(shares) / len(shares), 4)
+        shows_text = isinstance(trials[0].facts, Writing)
+        if shows_text and not trials[0].letters:
+            continue
+        right: list[float] = []
+        with torch.inference_mode():
+            for at in range(0, len(trials), _BATCH):
+                pixels, wanted, letters = to_batch(trials[at : at + _BATCH], phrases)
+                emitted, states = eyes(pixels)
+                if shows_text:
+                    there = letters != 0
+                    right += (aim.letters_told(states)[there] == letters[there]).float().tolist()
+                else:
+                    right += (said(aim, emitted) == wanted[:, :ACROSS]).all(dim=1).float().tolist()
+        numbers[name] = round(sum(right) / len(right), 4)
     eyes.train()
     return numbers
+
+
+def said(aim: Aim, emitted: torch.Tensor) -> torch.Tensor:
+    """The phrase of each picture, by all its rows together: (B, ACROSS)."""
+    likelihood = aim.scores(emitted).log_softmax(dim=-1).unflatten(1, (ACROSS, ACROSS))
+    return likelihood.sum(dim=1).argmax(dim=-1)
 
 
 def main() -> None:
@@ -161,18 +145,14 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--pictograms", type=Path, required=True)
     parser.add_argument("--rows", type=int, default=400)
-    parser.add_argument("--show", type=int, default=0, help="print so many captions of each set")
     arguments = parser.parse_args()
-    folder = embedded_folder()
-    captions = CaptionVocabulary(folder / "tokenizer.json")
-    training = load_training(arguments.checkpoint, captions)
+    folder, state = embedded_folder(), read_state(arguments.checkpoint)
+    phrases = known_phrases(folder)
+    eyes, aim = untrained_eyes(state["size"], untrained_signs(folder, phrases))
+    eyes.load_state_dict(state["eyes"])
+    aim.load_state_dict(state["aim"])
     sets = validation_sets(folder, arguments.pictograms, arguments.rows)
-    for name, trials in sets.items() if arguments.show else ():
-        shown = trials[: arguments.show]
-        texts = read_captions(training.eyes, training.aim, captions, [trial.image for trial in shown])
-        for text, trial in zip(texts, shown, strict=True):
-            print(f"{name}: {trial.caption} -> {text}")
-    print(json.dumps(measure(training.eyes, training.aim, captions, sets), indent=2))
+    print(json.dumps(measure(eyes, aim, phrases, sets), indent=2))
     known, _ = word_lists(tokenizer_vocabulary(folder))
     print("words of the bank's answers in the training list, of all:", *bank_answers_in(known))
 

@@ -31,7 +31,7 @@ from levelhead.metrics import proportion
 from levelhead.models import Model, Sampling, load_model
 from levelhead.records import Image, Prompt
 
-_LONGEST_ANSWER = 64  # tokens; a caption has at most as many pieces
+_LONGEST_ANSWER = 64  # tokens; no text of the measured pictures is nearly as long
 _REWORDED_SETS = ("known_words_unseen_fonts", "pictograms_unseen_set", "shapes")
 _TIMED = 20
 _PLAIN = 100

@@ -16,9 +16,9 @@ from typing import Any
 
 import torch
 
-from embedded_vision.captions import POSITIONS, CaptionVocabulary
-from embedded_vision.export import IMAGE_TOKEN, picture_template
-from embedded_vision.questions import PLAIN, Asked
+from embedded_vision.questions import Asked
+from embedded_vision.template import IMAGE_TOKEN, picture_template
+from embedded_vision.tower import POSITIONS
 
 IGNORED = -100
 """Label where nothing is learned, as cross-entropy has it."""
@@ -41,21 +41,16 @@ class Branch:
 class ChatTokens:
     """Questions about pictures as tokens, by the template that ships with the eyes.
 
-    Answers about the picture are cut into caption pieces, not into the tokenizer's own tokens: the model then
-    copies what the eyes emit piece by piece, which it does far better than to join the pieces (README.md).
-
     Args:
         text: Folder of the embedded checkpoint.
-        captions: The caption pieces.
 
     Attributes:
         head: Tokens before the picture, the same ones for all questions.
     """
 
-    def __init__(self, text: Path, captions: CaptionVocabulary) -> None:
+    def __init__(self, text: Path) -> None:
         from transformers import AutoTokenizer
 
-        self._captions = captions
         self._tokenizer: Any = AutoTokenizer.from_pretrained(text)
         self._tokenizer.chat_template = picture_template(self._tokenizer.chat_template)
         head, _ = self._around_picture("")
@@ -65,10 +60,7 @@ class ChatTokens:
     def branch(self, asked: Asked) -> Branch:
         """Tokens of a question and its answer."""
         _, tail = self._around_picture(asked.question)
-        if asked.form == PLAIN:
-            answer = self._tokens(asked.answer)
-        else:
-            answer = [self._captions.ids[number] for number in self._captions.encode(asked.answer)]
+        answer = self._tokens(asked.answer)
         return Branch(self._tokens(tail), [*answer, self._end] if asked.is_whole else answer)
 
     def _around_picture(self, question: str) -> tuple[str, str]:

@@ -18,7 +18,18 @@ from PIL import Image
 
 from levelhead.illusion.pictures._svg import render_svg
 
-TRAIN_SETS = ("noto", "twemoji", "fluent-emoji-flat", "emojione", "noto-v1", "fxemoji")
+TRAIN_SETS = (
+    "noto",
+    "twemoji",
+    "fluent-emoji-flat",
+    "fluent-emoji",
+    "fluent-emoji-high-contrast",
+    "emojione",
+    "emojione-monotone",
+    "streamline-emojis",
+    "noto-v1",
+    "fxemoji",
+)
 HELD_OUT_SETS = ("openmoji",)
 SIDE = 128  # pixels of a rendering
 _NAMES = Path(__file__).with_name("names.tsv")

@@ -1,4 +1,4 @@
-"""Training pictures with captions, each following from its seed and number alone."""
+"""Training pictures with what they show, each following from its seed and number alone."""
 
 from __future__ import annotations
 
@@ -32,11 +32,6 @@ class Picture:
     image: Image.Image
     facts: Facts
     letters: list[Letter]
-
-    @property
-    def caption(self) -> str:
-        """One sentence."""
-        return self.facts.caption
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +94,27 @@ class Studio:
             )
             top += round(pixels * rng.uniform(1.3, 1.3 + 0.5 * difficulty))
         return Picture(weathered(rng, image, difficulty), Writing(" ".join(texts)), letters)
+
+    def paragraph(self, number: int, *, difficulty: float = 1.0) -> Picture:
+        """Draw a plain picture of several words that are all on it, to learn reading.
+
+        Args:
+            number: Which one.
+            difficulty: From 0 (at most two words) to 1 (up to eight).
+        """
+        rng = random.Random(f"{self.seed}/paragraph/{number}")
+        count = rng.randint(1 + round(2 * difficulty), 2 + round(6 * difficulty))
+        image, text = plain((255, 255, 255)), self.words.phrase(rng, count, 12)
+        letters = write(
+            image,
+            text,
+            box=(4, 4, SIDE - 4, SIDE - 4),
+            font_name=rng.choice(self.fonts),
+            pixels=round(rng.uniform(22, 40)),
+            ink=(0, 0, 0),
+            rng=rng,
+        )
+        return Picture(image, Writing(text), letters)
 
     def _text(self, rng: random.Random, difficulty: float) -> str:
         longest = round(5 + 7 * difficulty)

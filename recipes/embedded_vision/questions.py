@@ -1,7 +1,6 @@
 """Questions about a picture and their answers, in several forms.
 
-Answers are sentences that say again what a caption says, because that is what the frozen model finds most
-natural. Of the main forms one wording each is only ever measured, never trained on.
+Of the main forms one wording each is only ever measured, never trained on.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from embedded_vision.captions import quoted
 from embedded_vision.facts import NUMBERS, Facts, Nothing, Shapes, Thing, Writing
 from embedded_vision.shapes import COLORS, PLACES, SHAPES
 from embedded_vision.words import WordList
@@ -221,6 +219,12 @@ def yes_or_no(question: str, holds: bool) -> Asked:
     """A question that is answered by yes or no."""
     word = "Yes" if holds else "No"
     return Asked("yes_no", question, f"{word}.", word)
+
+
+def quoted(text: str) -> str | None:
+    """What a text quotes."""
+    _, found, rest = text.partition('"')
+    return rest.rpartition('"')[0] if found else None
 
 
 def bare(phrase: str) -> str:

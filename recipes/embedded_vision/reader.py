@@ -1,4 +1,4 @@
-"""The frozen language model as a judge of what the eyes emit: how well it answers from it."""
+"""The language model with its adapter: how well it answers from what the eyes say."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from embedded_vision.captions import POSITIONS
 from embedded_vision.packing import IGNORED, Pack
+from embedded_vision.tower import POSITIONS
+
+RANK = 10
+"""As much as fits into the megabytes that may ship."""
+ALPHA = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,40 +32,70 @@ class Reading:
 
 
 class Reader:
-    """A causal language model whose weights never change.
+    """A causal language model whose own weights never change, and a low-rank adapter that may.
 
     Args:
         text: Folder of its checkpoint.
-        head: Tokens before the picture. They are read once; their keys and values serve every row.
+        head: Tokens before the picture. They are read once for all rows.
     """
 
     def __init__(self, text: Path, head: list[int]) -> None:
-        from transformers import AutoModelForCausalLM, DynamicCache
+        from peft import LoraConfig, get_peft_model
+        from transformers import AutoModelForCausalLM
 
         self._model: Any = AutoModelForCausalLM.from_pretrained(text, dtype=torch.float32)
-        self._model.eval().requires_grad_(False)
+        config = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear")
+        self._tuned: Any = get_peft_model(self._model, config)
+        self._model.eval()
         # transformers 5.24 gave the argument a new name.
         forward = inspect.signature(self._model.model.forward).parameters
         self._cache_word = "cache" if "cache" in forward else "past_key_values"
-        self._head_length = len(head)
-        cache = DynamicCache()
-        with torch.inference_mode():
-            self._model.model(torch.tensor([head]), **{self._cache_word: cache})
-        # Plain copies: tensors of inference mode may take no part in a backward pass.
-        self._head = [(layer.keys.clone(), layer.values.clone()) for layer in cache.layers]
+        self._head = torch.tensor([head])
+
+    @property
+    def table(self) -> torch.Tensor:
+        """Input embeddings (V, embedding size)."""
+        table: torch.Tensor = self._model.get_input_embeddings().weight.detach()
+        return table
+
+    @property
+    def trained(self) -> list[torch.Tensor]:
+        """The weights of the adapter."""
+        return [weight for weight in self._tuned.parameters() if weight.requires_grad]
+
+    def adapter(self) -> dict[str, torch.Tensor]:
+        """The adapter's weights, as peft names them."""
+        from peft import get_peft_model_state_dict
+
+        weights: dict[str, torch.Tensor] = get_peft_model_state_dict(self._tuned)
+        return weights
+
+    def load_adapter(self, weights: dict[str, torch.Tensor]) -> None:
+        """Go on from an adapter.
+
+        Raises:
+            ValueError: If it has other layers. peft would pass over them.
+        """
+        from peft import set_peft_model_state_dict
+
+        if other := weights.keys() ^ self.adapter().keys():
+            raise ValueError(f"The adapter does not fit the language model: {sorted(other)[0]}.")
+
+        set_peft_model_state_dict(self._tuned, weights)
 
     def read(self, emitted: torch.Tensor, pack: Pack) -> Reading:
         """Answer the questions of a batch of pictures.
 
         Args:
-            emitted: What the eyes emit for each picture (B, POSITIONS, embedding size).
+            emitted: What the eyes say of each picture (B, POSITIONS, embedding size).
             pack: The questions.
         """
         words = self._model.get_input_embeddings()(pack.tokens)
+        before = self._head.shape[1]
         states = self._model.model(
             inputs_embeds=torch.cat([emitted, words], dim=1),
-            attention_mask=pack.mask(self._head_length),
-            position_ids=pack.positions(self._head_length),
+            attention_mask=pack.mask(before),
+            position_ids=pack.positions(before),
             **{self._cache_word: self._head_cache(len(emitted))},
         ).last_hidden_state[:, POSITIONS:]
         is_learned = pack.labels != IGNORED
@@ -72,11 +106,13 @@ class Reader:
         return Reading(F.cross_entropy(logits, labels), _right_answers(pack, right))
 
     def _head_cache(self, rows: int) -> Any:
+        """Keys and values of the head, the same for all rows; gradients go through them."""
         from transformers import DynamicCache
 
-        cache = DynamicCache()
-        for layer, (keys, values) in enumerate(self._head):
-            cache.update(keys.expand(rows, -1, -1, -1), values.expand(rows, -1, -1, -1), layer)
+        once, cache = DynamicCache(), DynamicCache()
+        self._model.model(self._head, **{self._cache_word: once})
+        for place, layer in enumerate(once.layers):
+            cache.update(layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1), place)
         return cache
 
 

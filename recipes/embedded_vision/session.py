@@ -5,22 +5,37 @@ from __future__ import annotations
 import csv
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import nn
 
-from embedded_vision.state import CHECKPOINT, Training
 from levelhead.running import choose_style, show_progress
 
 Row = dict[str, float]
 BatchT = TypeVar("BatchT")
 LOG = "log.csv"
+CHECKPOINT = "checkpoint.pt"
 _LAST_RATE = 0.05  # of the peak learning rate
 _CLIP = 1.0
+
+
+class Training(Protocol):
+    """What a session changes, of any stage.
+
+    Attributes:
+        optimizer: Over the weights that are trained.
+        step: Batches done.
+    """
+
+    optimizer: Any
+    step: int
+
+    def save(self, file: Path) -> None:
+        """Write all that a later session needs to go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +105,8 @@ class Session:
         with show_progress(f"from step {training.step}", total=left, held=0, style=choose_style()) as advance:
             for batch in batches:
                 rate = schedule.rate(training.step)
+                # What a step draws follows from its number, so that a session that goes on draws the same.
+                torch.manual_seed(training.step)
                 window.add(train_step(training, losses_of(batch), rate))
                 advance(1)
                 now = time.monotonic()
@@ -126,13 +143,18 @@ class _Window:
         return {"step": step, "pictures": step * rows, **means, "pictures_per_second": round(speed, 2)}
 
 
+def trained_by(optimizer: Any) -> Sequence[torch.Tensor]:
+    """The weights that an optimizer changes."""
+    return [weight for group in optimizer.param_groups for weight in group["params"]]
+
+
 def train_step(training: Training, losses: dict[str, torch.Tensor], rate: float) -> Row:
     """Lower the loss named `total`; returns all of them as numbers."""
     for group in training.optimizer.param_groups:
         group["lr"] = rate
     training.optimizer.zero_grad()
     losses["total"].backward()
-    nn.utils.clip_grad_norm_(training.trained, _CLIP)
+    nn.utils.clip_grad_norm_(trained_by(training.optimizer), _CLIP)
     training.optimizer.step()
     training.step += 1
     return {name: value.item() for name, value in losses.items()}

@@ -1,72 +1,148 @@
-"""The state of a stage: weights, optimizer and step, and the file that holds them between sessions."""
+"""The states of the stages: weights, optimizer and step, and the files that hold them between sessions."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from embedded_vision.captions import CaptionVocabulary
-from embedded_vision.data import piece_embeddings
 from embedded_vision.muon import Muon, Optimizers
+from embedded_vision.reader import Reader
+from embedded_vision.signs import Signs
 from embedded_vision.targets import Aim
 from embedded_vision.tower import SIZES, Eyes, llava_config
 
-CHECKPOINT = "checkpoint.pt"
-PARTS = ("all", "last", "projector")
-"""What is trained: everything, the tower's last layer and the projector, or the projector alone."""
-METHODS = ("muon", "adamw")
-"""Muon for the matrices of tower and projector and AdamW for the rest, or AdamW for all."""
 _MATRICES = ("vision_tower.encoder.", "multi_modal_projector.")
 _DECAY = 0.05
 _FIRST_SCALE = 0.1
+_BETAS = (0.9, 0.98)
+State = dict[str, Any]
 
 
 @dataclass(slots=True)
-class Training:
-    """All that a session needs to go on.
+class ReaderTraining:
+    """Signs and the language model's adapter that reads them.
+
+    Attributes:
+        signs: What perfect eyes would say.
+        reader: The language model.
+        optimizer: Over both.
+        step: Batches done.
+    """
+
+    signs: Signs
+    reader: Reader
+    optimizer: Optimizers
+    step: int = 0
+
+    @classmethod
+    def begin(cls, signs: Signs, reader: Reader) -> ReaderTraining:
+        """An untrained adapter."""
+        return cls(signs, reader, Optimizers(_adamw([*signs.parameters(), *reader.trained])))
+
+    def save(self, file: Path) -> None:
+        """Write a checkpoint."""
+        state = {
+            "step": self.step,
+            "signs": self.signs.state_dict(),
+            "adapter": self.reader.adapter(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        write_state(file, state)
+
+    def resume(self, file: Path) -> None:
+        """Go on from a checkpoint."""
+        state = read_state(file)
+        self.signs.load_state_dict(state["signs"])
+        self.reader.load_adapter(state["adapter"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+
+
+@dataclass(slots=True, kw_only=True)
+class EyesTraining:
+    """Tower and projector.
 
     Attributes:
         eyes: Tower and projector.
-        aim: The losses, with the letters' head.
-        optimizer: Over the part of both that is trained.
+        aim: The losses, with the letters' head and the signs.
         size: Name of the tower's size.
-        method: Name of the optimizer, of `METHODS`.
-        part: Name of the part, of `PARTS`.
+        optimizer: Over the eyes and the weights of the losses.
         step: Batches done.
     """
 
     eyes: Eyes
     aim: Aim
-    optimizer: Optimizers
     size: str
-    method: str
-    part: str = "all"
+    optimizer: Optimizers
     step: int = 0
 
-    @property
-    def trained(self) -> list[torch.Tensor]:
-        """The weights that the optimizer changes."""
-        return [weight for group in self.optimizer.param_groups for weight in group["params"]]
+    @classmethod
+    def begin(cls, eyes: Eyes, aim: Aim, size: str) -> EyesTraining:
+        """A stage that has not begun."""
+        return cls(eyes=eyes, aim=aim, size=size, optimizer=_muon(eyes, aim, []))
+
+    def state(self) -> State:
+        """All that a later session needs to go on."""
+        return {
+            "size": self.size,
+            "step": self.step,
+            "eyes": self.eyes.state_dict(),
+            "aim": self.aim.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
 
     def save(self, file: Path) -> None:
-        """Write a checkpoint; one that was there is replaced only when the new one is whole."""
-        partial = file.with_suffix(".partial")
-        torch.save(
-            {
-                "size": self.size,
-                "method": self.method,
-                "part": self.part,
-                "step": self.step,
-                "eyes": self.eyes.state_dict(),
-                "aim": self.aim.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-            },
-            partial,
-        )
-        partial.replace(file)
+        """Write a checkpoint."""
+        write_state(file, self.state())
+
+    def start_from(self, state: State) -> None:
+        """Take over the weights of an earlier stage.
+
+        Raises:
+            ValueError: If its tower has another size.
+        """
+        if state["size"] != self.size:
+            raise ValueError(f"The checkpoint has a tower of size {state['size']}; give it as --size.")
+        self.eyes.load_state_dict(state["eyes"])
+        self.aim.load_state_dict(state["aim"])
+
+    def resume(self, file: Path) -> None:
+        """Go on from a checkpoint of the same stage."""
+        state = read_state(file)
+        self.start_from(state)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+
+
+@dataclass(slots=True, kw_only=True)
+class TogetherTraining(EyesTraining):
+    """Tower and projector together with the language model's adapter.
+
+    Attributes:
+        reader: The language model.
+    """
+
+    reader: Reader
+
+    @classmethod
+    def together(cls, eyes: Eyes, aim: Aim, size: str, reader: Reader) -> TogetherTraining:
+        """A stage that has not begun."""
+        optimizer = _muon(eyes, aim, reader.trained)
+        return cls(eyes=eyes, aim=aim, size=size, optimizer=optimizer, reader=reader)
+
+    def state(self) -> State:
+        """All that a later session needs to go on."""
+        return {**EyesTraining.state(self), "adapter": self.reader.adapter()}
+
+    def start_from(self, state: State) -> None:
+        """Take over the weights of an earlier stage; not all have an adapter."""
+        EyesTraining.start_from(self, state)
+        if "adapter" in state:
+            self.reader.load_adapter(state["adapter"])
 
 
 def embedded_folder() -> Path:
@@ -76,69 +152,48 @@ def embedded_folder() -> Path:
     return embedded_checkpoint()
 
 
-def new_training(size: str, captions: CaptionVocabulary, method: str = "muon", seed: int = 0) -> Training:
-    """An untrained tower."""
+def untrained_eyes(size: str, signs: Signs, seed: int = 0) -> tuple[Eyes, Aim]:
+    """A new tower and its losses."""
     from transformers import AutoConfig
 
     torch.manual_seed(seed)
-    folder = embedded_folder()
-    eyes = Eyes(llava_config(SIZES[size], AutoConfig.from_pretrained(folder), image_token_id=0))
+    text = AutoConfig.from_pretrained(embedded_folder())
+    eyes = Eyes(llava_config(SIZES[size], text, image_token_id=0))
     with torch.no_grad():
         # Else the first embeddings would be several times longer than any real one.
         eyes.multi_modal_projector.linear_2.weight.mul_(_FIRST_SCALE)
-    aim = Aim(piece_embeddings(folder, captions), SIZES[size].width)
-    return Training(eyes, aim, _optimizer(eyes, aim, "all", method), size, method)
+    return eyes, Aim(signs, SIZES[size].width)
 
 
-def load_training(file: Path, captions: CaptionVocabulary) -> Training:
-    """The state that a checkpoint holds."""
-    saved: dict[str, Any] = torch.load(file, weights_only=True)
-    training = _with_weights(saved, captions, saved["part"])
-    training.optimizer.load_state_dict(saved["optimizer"])
-    training.step = saved["step"]
-    return training
+def write_state(file: Path, state: State) -> None:
+    """Write a checkpoint; one that was there is replaced only when the new one is whole."""
+    partial = file.with_suffix(".partial")
+    torch.save(state, partial)
+    partial.replace(file)
 
 
-def next_stage(file: Path, captions: CaptionVocabulary, part: str) -> Training:
-    """A new stage from the weights that a checkpoint of an earlier one holds.
-
-    Args:
-        file: The checkpoint.
-        captions: The caption pieces.
-        part: What is trained from now on, of `PARTS`.
-    """
-    return _with_weights(torch.load(file, weights_only=True), captions, part)
+def read_state(file: Path) -> State:
+    """Read a checkpoint."""
+    state: State = torch.load(file, weights_only=True)
+    return state
 
 
-def _with_weights(saved: dict[str, Any], captions: CaptionVocabulary, part: str) -> Training:
-    training = new_training(saved["size"], captions, saved["method"])
-    training.eyes.load_state_dict(saved["eyes"])
-    training.aim.load_state_dict(saved["aim"])
-    training.part, training.optimizer = part, _optimizer(training.eyes, training.aim, part, training.method)
-    return training
-
-
-def _optimizer(eyes: Eyes, aim: Aim, part: str, method: str) -> Optimizers:
-    """An optimizer over a part; the other weights are frozen."""
-    last_layer = f"vision_tower.encoder.layers.{len(eyes.vision_tower.encoder.layers) - 1}."
-    beginnings = {
-        "all": ("",),
-        "last": (last_layer, "multi_modal_projector."),
-        "projector": ("multi_modal_projector.",),
-    }[part]
-    matrices, tables, vectors = [], [], []
+def _muon(eyes: Eyes, aim: Aim, adapter: Iterable[torch.Tensor]) -> Optimizers:
+    """Muon for the matrices of tower and projector, AdamW for the rest."""
+    matrices: list[torch.Tensor] = []
+    others: list[torch.Tensor] = []
     for name, weight in [*eyes.named_parameters(), *aim.named_parameters()]:
-        weight.requires_grad_(name.startswith(beginnings))
-        if not weight.requires_grad:
-            continue
-        if weight.dim() <= 1:
-            vectors.append(weight)
-        elif method == "muon" and weight.dim() == 2 and name.startswith(_MATRICES):
-            matrices.append(weight)
-        else:
-            tables.append(weight)
-    adamw = torch.optim.AdamW(
-        [{"params": tables, "weight_decay": _DECAY}, {"params": vectors, "weight_decay": 0.0}],
-        betas=(0.9, 0.98),
+        if weight.requires_grad:
+            is_matrix = weight.dim() == 2 and name.startswith(_MATRICES)
+            (matrices if is_matrix else others).append(weight)
+    return Optimizers(Muon(matrices, weight_decay=_DECAY), _adamw([*others, *adapter]))
+
+
+def _adamw(weights: Iterable[torch.Tensor]) -> torch.optim.AdamW:
+    tables: list[torch.Tensor] = []
+    vectors: list[torch.Tensor] = []
+    for weight in weights:
+        (tables if weight.dim() > 1 else vectors).append(weight)
+    return torch.optim.AdamW(
+        [{"params": tables, "weight_decay": _DECAY}, {"params": vectors, "weight_decay": 0.0}], betas=_BETAS
     )
-    return Optimizers(Muon(matrices, weight_decay=_DECAY), adamw) if matrices else Optimizers(adamw)

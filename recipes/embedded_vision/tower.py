@@ -13,10 +13,11 @@ from torch import nn
 from transformers import LlamaConfig, LlavaConfig, SiglipVisionConfig, SiglipVisionModel
 from transformers.models.llava.modeling_llava import LlavaMultiModalProjector
 
-from embedded_vision.captions import POSITIONS
 from embedded_vision.grounds import SIDE
 
 PATCH = 24
+POSITIONS = (SIDE // PATCH) ** 2
+"""Patches of a picture, each of which takes a position in the language model's prompt."""
 FEATURE_LAYER = -1
 """Which hidden states go into the projector; the same in training and in `LlavaForConditionalGeneration`."""
 MEAN, DEVIATION = 0.5, 0.5
@@ -75,15 +76,15 @@ class Eyes(nn.Module):  # type: ignore[misc]
             pixels: uint8 (B, 3, SIDE, SIDE).
 
         Returns:
-            Input embeddings for the language model (B, POSITIONS, embedding size), and what the middle of the
-            tower knows of each patch (B, POSITIONS, width).
+            Input embeddings for the language model (B, POSITIONS, embedding size), and what the tower knows
+            of each patch (B, POSITIONS, width).
         """
-        states = self.vision_tower(scaled(pixels), output_hidden_states=True).hidden_states
-        return self.multi_modal_projector(states[FEATURE_LAYER]), states[len(states) // 2]
+        states = self.vision_tower(scaled(pixels), output_hidden_states=True).hidden_states[FEATURE_LAYER]
+        return self.multi_modal_projector(states), states
 
 
 def middle_states(eyes: Eyes, pixels: torch.Tensor) -> torch.Tensor:
-    """What the middle of the tower knows of each patch, as `Eyes.forward` has it, at half the cost.
+    """What the middle of the tower knows of each patch (B, POSITIONS, width), at half the cost.
 
     Args:
         eyes: The tower.

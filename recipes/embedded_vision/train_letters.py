@@ -1,7 +1,7 @@
 """Stage 0: the lower half of the tower learns which letters stand in each patch, on pages full of them.
 
-A picture of stage 1 has three letters, a page forty, so that reading begins with a tenth of the pictures; and
-half of the tower costs half. A session lasts `--minutes`; the next one with the same `--out` goes on.
+A picture has three letters, a page forty, so that reading begins with a tenth of the pictures; and half of
+the tower costs half. A session lasts `--minutes`; the next one with the same `--out` goes on.
 """
 
 from __future__ import annotations
@@ -12,23 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from embedded_vision.captions import CaptionVocabulary
-from embedded_vision.data import drawn_ahead, pixels_of, tokenizer_vocabulary
+from embedded_vision.data import (
+    drawn_ahead,
+    known_phrases,
+    pixels_of,
+    tokenizer_vocabulary,
+    untrained_signs,
+)
 from embedded_vision.fonts import HELD_OUT_FONTS, TRAIN_FONTS
 from embedded_vision.pictograms import TRAIN_SETS, load_pictograms
 from embedded_vision.pictures import Studio
-from embedded_vision.session import LOG, Row, Schedule, Session, keep_rows
-from embedded_vision.state import (
-    CHECKPOINT,
-    METHODS,
-    Training,
-    embedded_folder,
-    load_training,
-    new_training,
-)
-from embedded_vision.targets import LETTER_CLASSES, LETTERS_IN_PATCH, patch_letters
+from embedded_vision.session import CHECKPOINT, LOG, Row, Schedule, Session, keep_rows
+from embedded_vision.signs import patch_letters
+from embedded_vision.state import EyesTraining, embedded_folder, untrained_eyes
 from embedded_vision.tower import SIZES, middle_states
 from embedded_vision.words import word_lists
 
@@ -62,24 +60,19 @@ class Pages(Dataset[Page]):  # type: ignore[misc]
             torch.tensor([patch_letters(page.letters) for page in pages]),
         )
 
-    def loader(self, start: int, end: int, workers: int) -> DataLoader[Page]:
-        """Batches `start` to `end`, drawn ahead by worker processes."""
-        return drawn_ahead(self, start, end, workers)
 
-
-def losses_of(training: Training, page: Page) -> dict[str, torch.Tensor]:
+def losses_of(training: EyesTraining, page: Page) -> dict[str, torch.Tensor]:
     """The loss of a batch, under two names."""
     pixels, letters = page
     found = training.aim.letters_loss(middle_states(training.eyes, pixels), letters)
     return {"letters": found, "total": found}
 
 
-def share_read(training: Training, pages: Page) -> float:
+def share_read(training: EyesTraining, pages: Page) -> float:
     """Share of the letters that are told right, at their place in their patch."""
     pixels, letters = pages
     with torch.no_grad():
-        logits = training.aim.letters(middle_states(training.eyes, pixels))
-    told = logits.unflatten(-1, (LETTERS_IN_PATCH, LETTER_CLASSES)).argmax(dim=-1)
+        told = training.aim.letters_told(middle_states(training.eyes, pixels))
     there = letters != 0
     return float((told[there] == letters[there]).float().mean())
 
@@ -89,12 +82,11 @@ def run(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     options.out.mkdir(parents=True, exist_ok=True)
     folder, file = embedded_folder(), options.out / CHECKPOINT
-    captions = CaptionVocabulary(folder / "tokenizer.json")
+    eyes, aim = untrained_eyes(options.size, untrained_signs(folder, known_phrases(folder)))
+    training = EyesTraining.begin(eyes, aim, options.size)
     if file.is_file():
-        training = load_training(file, captions)
+        training.resume(file)
         keep_rows(options.out / LOG, training.step)
-    else:
-        training = new_training(options.size, captions, options.method)
     known, unseen = word_lists(tokenizer_vocabulary(folder))
     pictograms = load_pictograms(options.pictograms, TRAIN_SETS)
     pages = Pages(Studio(known, TRAIN_FONTS, pictograms, _TRAINING_SEED), options.rows, options.ramp)
@@ -114,7 +106,7 @@ def run(options: argparse.Namespace) -> None:
     )
     session.run(
         training,
-        pages.loader(training.step, schedule.steps, options.workers),
+        drawn_ahead(pages, training.step, schedule.steps, options.workers),
         lambda page: losses_of(training, page),
         schedule,
         validate,
@@ -126,8 +118,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint and the log")
     parser.add_argument("--pictograms", type=Path, required=True)
-    parser.add_argument("--size", choices=SIZES, default="large", help="of a new tower")
-    parser.add_argument("--method", choices=METHODS, default="muon", help="optimizer of a new tower")
+    parser.add_argument("--size", choices=SIZES, default="medium", help="of the tower")
     parser.add_argument("--minutes", type=float, required=True, help="how long this session may take")
     parser.add_argument("--pictures", type=int, default=100_000, help="of all sessions; the schedule's end")
     parser.add_argument("--ramp", type=int, default=40_000, help="pages until the hardest ones come")

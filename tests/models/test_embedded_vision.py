@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from embedded_vision.captions import CaptionVocabulary
+from embedded_vision.data import known_phrases, untrained_signs
 from embedded_vision.export import export
-from embedded_vision.state import new_training
+from embedded_vision.packing import ChatTokens
+from embedded_vision.reader import Reader
+from embedded_vision.state import untrained_eyes
 from levelhead.errors import UsageError
 from levelhead.illusion import picture_seed, typographic
 from levelhead.models import Model, Sampling, _embedded_vision, load_model
+from levelhead.models._checkpoint import PICTURE_ADAPTER
 from levelhead.models._embedded import embedded_checkpoint
 from levelhead.models._embedded_vision import embedded_vision_checkpoint
 from levelhead.records import Image, Prompt
@@ -48,9 +51,15 @@ def answers(model: Model, prompts: Sequence[Prompt], most: int) -> list[str]:
 
 @pytest.fixture(scope="module")
 def eyes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import torch
+
     text = embedded_checkpoint()
     folder = tmp_path_factory.mktemp("eyes")
-    export(new_training("large", CaptionVocabulary(text / "tokenizer.json")), text, folder)
+    untrained, _ = untrained_eyes("small", untrained_signs(text, known_phrases(text)))
+    adapter = Reader(text, ChatTokens(text).head).adapter()
+    # An untrained adapter changes nothing; this one does.
+    changed = {name: weight + 0.02 * torch.ones_like(weight) for name, weight in adapter.items()}
+    export(untrained, "small", text, folder, changed)
     return folder
 
 
@@ -130,6 +139,7 @@ def test_transformers_alone_loads_the_whole_model(eyes: Path, seeing: Model) -> 
     model, report = AutoModelForImageTextToText.from_pretrained(whole, output_loading_info=True)
     assert type(model).__name__ == "LlavaForConditionalGeneration"
     assert not any(report.values())
+    model.load_adapter(str(whole / PICTURE_ADAPTER))
     processor = AutoProcessor.from_pretrained(whole)
     question = "What is shown?"
     content = [{"type": "image"}, {"type": "text", "text": question}]

@@ -1,19 +1,17 @@
-"""Questions, their packing, and the frozen model that reads them."""
+"""Questions about pictures, and the batches that they are asked in."""
 
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from embedded_vision.answer_data import AnswerBatches, Lessons
-from embedded_vision.captions import CaptionVocabulary
-from embedded_vision.data import piece_embeddings
+from embedded_vision.data import drawn_ahead
 from embedded_vision.facts import Facts, Nothing, Shapes, Thing, Writing
-from embedded_vision.packing import IGNORED, ChatTokens, pack
+from embedded_vision.packing import ChatTokens
 from embedded_vision.pictures import Studio
 from embedded_vision.plain_questions import own_answers, plain_questions
 from embedded_vision.questions import (
@@ -27,13 +25,13 @@ from embedded_vision.questions import (
     Asked,
     Examiner,
     main_questions,
+    quoted,
     reworded,
 )
-from embedded_vision.reader import Reader
-from embedded_vision.session import train_step
-from embedded_vision.state import CHECKPOINT, new_training, next_stage
-from embedded_vision.tower import SIZES, TowerSize
-from embedded_vision.train_answers import losses_of
+from embedded_vision.signs import Phrases
+from embedded_vision.train_reader import SignBatches
+from levelhead.records import Reply
+from tests.fakes import FakeModel
 from tests.recipes.conftest import WORDS
 
 NAMES = ("a dog", "an apple", "cherries", "a brick")
@@ -54,13 +52,8 @@ def examiner() -> Examiner:
 
 
 @pytest.fixture(scope="module")
-def chat(text_folder: Path, captions: CaptionVocabulary) -> ChatTokens:
-    return ChatTokens(text_folder, captions)
-
-
-@pytest.fixture(scope="module")
-def reader(text_folder: Path, chat: ChatTokens) -> Reader:
-    return Reader(text_folder, chat.head)
+def lessons(examiner: Examiner) -> Lessons:
+    return Lessons(examiner, OWN, 2)
 
 
 @pytest.mark.parametrize("facts", FACTS)
@@ -137,6 +130,11 @@ def test_a_reply_is_right_if_it_says_the_key(form: str, key: str, reply: str, is
     assert Asked(form, "", "", key).is_answered_by(reply) is is_right
 
 
+def test_a_quote_reaches_from_the_first_mark_to_the_last() -> None:
+    assert quoted('a "b" c "d"') == 'b" c "d'
+    assert quoted("The picture shows nothing.") is None
+
+
 def test_yes_and_no_are_both_common(examiner: Examiner) -> None:
     for facts in (FACTS[1], FACTS[2], FACTS[3]):
         answers = [
@@ -168,7 +166,7 @@ def test_no_plain_question_is_one_of_the_bank() -> None:
     assert not {question.question for question in load_questions()} & set(questions)
 
 
-def test_own_answers_are_those_of_the_model_without_a_picture(tmp_path: Path) -> None:
+def test_own_answers_are_those_of_the_model_without_a_picture(tiny: str, tmp_path: Path) -> None:
     from levelhead.models import Sampling, load_model
     from levelhead.records import Prompt
 
@@ -179,137 +177,66 @@ def test_own_answers_are_those_of_the_model_without_a_picture(tmp_path: Path) ->
     )
     assert [asked.answer for asked in answers] == [reply.text for reply in replies]
     assert [asked.is_whole for asked in answers] == [reply.finish_reason == "stop" for reply in replies]
-    assert own_answers(tmp_path / "own.json", questions) == answers
 
 
-def test_labels_stand_one_token_before_what_they_ask_for(chat: ChatTokens) -> None:
-    branches = [chat.branch(Asked("read", "Read.", "Hello")), chat.branch(OWN[0])]
-    packed = pack([branches, branches[:1]])
-    for number, branch in enumerate(branches, start=1):
-        here = packed.segments[0] == number
-        read, labels = packed.tokens[0][here].tolist(), packed.labels[0][here]
-        assert read == branch.question + branch.answer[:-1]
-        assert labels[labels != IGNORED].tolist() == branch.answer
-        assert labels.tolist().index(branch.answer[0]) == len(branch.question) - 1
-    assert (packed.labels[1][packed.segments[1] < 0] == IGNORED).all()
-
-
-def test_a_packed_question_is_read_as_the_shipped_model_reads_it_alone(
-    chat: ChatTokens,
-    reader: Reader,
-    captions: CaptionVocabulary,
-    studio: Studio,
-    text_folder: Path,
-    tmp_path: Path,
+def test_own_answers_are_asked_for_once_and_one_that_was_cut_off_has_no_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from transformers import AutoModelForImageTextToText, AutoProcessor
-
-    from embedded_vision.data import pixels_of
-    from embedded_vision.export import export
-    from levelhead.models._embedded_vision import assemble
-
-    training = new_training("small", captions)
-    export(training, text_folder, tmp_path / "eyes")
-    assemble(tmp_path / "eyes", text_folder, tmp_path / "whole")
-    model = AutoModelForImageTextToText.from_pretrained(tmp_path / "whole")
-    processor = AutoProcessor.from_pretrained(tmp_path / "whole")
-    asked = [
-        [Asked("read", "Read the text.", "Hello"), Asked("yes_no", "Is there a dog?", "No."), OWN[0]],
-        [Asked("name", "What is this?", "An apple.")],
+    file, questions = tmp_path / "own.json", ["Who are you?", "Count."]
+    replies = {"Who are you?": Reply("A model.", "stop"), "Count.": Reply("One, two,", "length")}
+    model = FakeModel(lambda prompt: replies[prompt.turns[-1].text])
+    monkeypatch.setattr("levelhead.models.load_model", lambda *_, **__: model)
+    answers = own_answers(file, questions)
+    assert answers == [
+        Asked(PLAIN, "Who are you?", "A model."),
+        Asked(PLAIN, "Count.", "One, two,", is_whole=False),
     ]
-    pictures = [studio.picture(number) for number in range(2)]
-    with torch.inference_mode():
-        emitted, _ = training.eyes(pixels_of([picture.image for picture in pictures]))
-        losses = []
-        for row, picture in zip(asked, pictures, strict=True):
-            for one in row:
-                content = [{"type": "image"}, {"type": "text", "text": one.question}]
-                head = processor.apply_chat_template(
-                    [{"role": "user", "content": content}], add_generation_prompt=True
-                )
-                inputs = processor(text=head, images=picture.image, return_tensors="pt")
-                answer = torch.tensor([chat.branch(one).answer])
-                ids = torch.cat([inputs["input_ids"], answer], dim=1)
-                logits = model(
-                    input_ids=ids,
-                    pixel_values=inputs["pixel_values"],
-                    attention_mask=torch.ones_like(ids),
-                    logits_to_keep=answer.shape[1] + 1,
-                ).logits[0, :-1]
-                losses += torch.nn.functional.cross_entropy(logits, answer[0], reduction="none").tolist()
-        reading = reader.read(emitted, pack([[chat.branch(one) for one in row] for row in asked]))
-    # The shipped weights are rounded to fp16.
-    assert reading.loss.item() == pytest.approx(sum(losses) / len(losses), abs=5e-3)
+    assert own_answers(file, questions) == answers
+    assert [prompt.turns[-1].text for prompt in model.asked] == questions
 
 
-def test_an_answer_counts_as_right_if_greedy_decoding_writes_it(
-    chat: ChatTokens, reader: Reader, captions: CaptionVocabulary, text_folder: Path
-) -> None:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    model = AutoModelForCausalLM.from_pretrained(text_folder)
-    tokenizer = AutoTokenizer.from_pretrained(text_folder)
-    table = piece_embeddings(text_folder, captions)
-    emitted = table[torch.tensor([captions.row('The picture shows the text "Hello".')])]
-    question = Asked("read", "What does the picture say?", "")
-    words = model.get_input_embeddings()
-    head, tail = (words(torch.tensor([part])) for part in (chat.head, chat.branch(question).question))
-    with torch.inference_mode():
-        rows = model.generate(
-            inputs_embeds=torch.cat([head, emitted, tail], dim=1), do_sample=False, max_new_tokens=12
-        )
-    written = tokenizer.decode(rows[0], skip_special_tokens=True)
-    right = Asked("read", question.question, written, is_whole=int(rows[0, -1]) == tokenizer.eos_token_id)
-    wrong = Asked("read", question.question, f"{written[:-2]}!?")
-    with torch.inference_mode():
-        assert reader.read(emitted, pack([[chat.branch(right), chat.branch(wrong)]])).is_right == [
-            [True, False]
-        ]
+def test_a_text_is_asked_for_most_of_the_time_and_a_plain_question_now_and_then(lessons: Lessons) -> None:
+    asked = [lessons.of(Writing("one two"), random.Random(seed)) for seed in range(300)]
+    assert all(len(row) == 2 for row in asked)
+    whole = [any(one.form == "read" and one.key == "one two" for one in row) for row in asked]
+    assert sum(whole) > 0.7 * len(asked)
+    plain = [OWN[0] in row for row in asked]
+    assert 0.1 < sum(plain) / len(asked) < 0.3
+    assert not any(one.form == "read" for one in lessons.of(Thing("an apple"), random.Random(0)))
 
 
-def test_the_frozen_model_copies_pieces_better_than_it_joins_them(
-    chat: ChatTokens, reader: Reader, captions: CaptionVocabulary, text_folder: Path
-) -> None:
-    facts = [Writing("Uncovering fluency"), Writing("buildings dong"), Writing("tremor Mantle")]
-    table = piece_embeddings(text_folder, captions)
-    emitted = table[torch.tensor([captions.row(one.caption) for one in facts])]
-    asked = [main_questions(one)[0] for one in facts]
-    in_pieces = [[chat.branch(one)] for one in asked]
-    # Plain questions are cut into the tokenizer's own tokens.
-    in_own_tokens = [[chat.branch(replace(one, form=PLAIN))] for one in asked]
-    nats = []
-    for branches in (in_pieces, in_own_tokens):
-        with torch.inference_mode():
-            mean = reader.read(emitted, pack(branches)).loss.item()
-        nats.append(mean * sum(len(branch.answer) for row in branches for branch in row))
-    assert nats[0] < 0.7 * nats[1]
-
-
-def test_steps_through_the_frozen_model_lower_the_loss_of_its_answers(
-    chat: ChatTokens,
-    reader: Reader,
-    captions: CaptionVocabulary,
-    studio: Studio,
-    examiner: Examiner,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(SIZES, "tiny", TowerSize(width=32, layers=2, heads=2))
-    new_training("tiny", captions).save(tmp_path / CHECKPOINT)
-    training = next_stage(tmp_path / CHECKPOINT, captions, "projector")
-    batch = AnswerBatches(studio, captions, chat, Lessons(examiner, OWN, 2), rows=1, direct_rows=1)[0]
-    losses = [train_step(training, losses_of(training, reader, batch, 0.3), rate=1e-3) for _ in range(12)]
-    assert losses[-1]["answer"] < 0.8 * losses[0]["answer"]
+def test_one_question_of_a_picture_may_be_a_plain_one(examiner: Examiner) -> None:
+    lessons = Lessons(examiner, OWN, 1)
+    for facts in FACTS:
+        rows = [lessons.of(facts, random.Random(seed)) for seed in range(30)]
+        assert {len(row) for row in rows} == {1}
+        assert 0 < sum(row == OWN for row in rows) < 30
 
 
 def test_a_batch_with_questions_follows_from_its_number(
-    chat: ChatTokens, captions: CaptionVocabulary, studio: Studio, examiner: Examiner
+    chat: ChatTokens, phrases: Phrases, studio: Studio, lessons: Lessons
 ) -> None:
-    batches = AnswerBatches(studio, captions, chat, Lessons(examiner, OWN, 3), rows=2, direct_rows=1)
+    batches = AnswerBatches(studio, phrases, chat, lessons, rows=2, direct_rows=1)
     here = batches[7]
-    there = next(iter(batches.loader(7, 8, workers=1)))
+    there = next(iter(drawn_ahead(batches, 7, 8, workers=1)))
     for part, other in zip(here[:3], there[:3], strict=True):
         assert torch.equal(part, other)
     assert torch.equal(here.questions.tokens, there.questions.tokens)
-    assert len(here.pixels) == 3
+    assert len(here.pixels) == len(here.phrases) == len(here.letters) == 3
     assert len(here.questions.tokens) == 2
+
+
+def test_half_of_what_perfect_eyes_see_is_paragraphs_to_read(
+    chat: ChatTokens, phrases: Phrases, studio: Studio, lessons: Lessons
+) -> None:
+    batches = SignBatches(studio, phrases, chat, lessons, rows=4, ramp=10)
+    first, last = batches[0], batches[20]
+    again = next(iter(drawn_ahead(batches, 20, 21, workers=1)))
+    assert torch.equal(last.letters, again.letters)
+    assert torch.equal(last.phrases, again.phrases)
+    assert torch.equal(last.questions.tokens, again.questions.tokens)
+    for batch in (first, last):
+        assert batch.questions.segments.amax(dim=1)[1::2].tolist() == [1, 1]
+        assert (batch.letters[1::2] > 0).any(dim=-1).any(dim=-1).all()
+    # Paragraphs grow over the ramp.
+    assert (last.letters[1::2] > 0).sum() > 2 * (first.letters[1::2] > 0).sum()

@@ -36,7 +36,7 @@ class Parrot(Model):
 
 
 def test_shares_of_right_answers_take_things_of_one_name_together() -> None:
-    trials = [Trial(WHITE, Thing(name)) for name in ("a cat", "a cat", "a dog", "an owl")]
+    trials = [Trial(WHITE, Thing(name), []) for name in ("a cat", "a cat", "a dog", "an owl")]
     questions = questions_of("pictograms_seen_sets", trials)
     shares = right_shares(questions, ["A cat.", "It is a cat.", "A dog.", "A cat."])
     assert shares.keys() == {"pictograms_seen_sets/name"}
@@ -46,7 +46,7 @@ def test_shares_of_right_answers_take_things_of_one_name_together() -> None:
 
 
 def test_some_sets_are_asked_about_in_an_unseen_wording_too() -> None:
-    questions = questions_of("known_words_unseen_fonts", [Trial(WHITE, Writing("Hello"))])
+    questions = questions_of("known_words_unseen_fonts", [Trial(WHITE, Writing("Hello"), [])])
     assert [question.measure.partition("/")[2] for question in questions] == ["read", "read_unseen_wording"]
     shares = right_shares(questions, ['The picture says "Hello".', 'It says "Hell".'])
     assert [share["value"] for share in shares.values()] == [1, 0]

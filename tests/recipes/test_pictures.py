@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from embedded_vision.captions import POSITIONS, CaptionVocabulary, quoted
+from embedded_vision.facts import Writing
 from embedded_vision.fonts import HELD_OUT_FONTS, TRAIN_FONTS
 from embedded_vision.grounds import SIDE, plain
 from embedded_vision.lettering import write
 from embedded_vision.pictograms import HELD_OUT_SETS, TRAIN_SETS, read_names
 from embedded_vision.pictures import KINDS, Studio
+from embedded_vision.questions import quoted
 from embedded_vision.shapes import draw_shapes
+from embedded_vision.signs import patch_letters
 from embedded_vision.words import is_unseen, word_lists
 
 BOX = (0, 0, SIDE, SIDE)
@@ -28,20 +30,25 @@ def ink_near(picture: Image.Image, x: float, y: float, reach: int = 9) -> int:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_picture_follows_from_its_seed_and_number(studio: Studio, kind: str) -> None:
     first, again = (studio.picture(17, kind=kind) for _ in range(2))
-    assert first.caption == again.caption
+    assert first.facts == again.facts
     assert first.letters == again.letters
     assert first.image.tobytes() == again.image.tobytes()
     assert first.image.tobytes() != studio.picture(18, kind=kind).image.tobytes()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_caption_fits_the_positions(studio: Studio, captions: CaptionVocabulary, kind: str) -> None:
-    for number in range(60):
+def test_what_a_picture_shows_can_be_told_in_a_sentence_and_in_a_phrase(studio: Studio, kind: str) -> None:
+    for number in range(30):
         picture = studio.picture(number, kind=kind)
         assert picture.image.size == (SIDE, SIDE)
-        row = captions.row(picture.caption)
-        assert len(row) == POSITIONS
-        assert captions.decode(row) == picture.caption
+        facts = picture.facts
+        if isinstance(facts, Writing):
+            assert facts.phrase == (facts.surface or "")
+            assert f'text "{facts.text}".' in facts.caption
+            assert facts.phrase in facts.caption
+        else:
+            assert facts.caption == f"The picture shows {facts.phrase}."
+            assert not picture.letters
 
 
 @pytest.mark.parametrize("kind", ["words", "scene"])
@@ -49,7 +56,21 @@ def test_the_letters_spell_the_quoted_text(studio: Studio, kind: str) -> None:
     for number in range(40):
         picture = studio.picture(number, kind=kind)
         spelled = "".join(letter.letter for letter in picture.letters)
-        assert spelled == (quoted(picture.caption) or "").replace(" ", "")
+        assert spelled == (quoted(picture.facts.caption) or "").replace(" ", "")
+
+
+def test_all_letters_of_a_paragraph_are_on_it_and_it_grows_with_its_difficulty(studio: Studio) -> None:
+    counts = {}
+    for difficulty in (0.0, 1.0):
+        paragraphs = [studio.paragraph(number, difficulty=difficulty) for number in range(30)]
+        for picture in paragraphs:
+            assert isinstance(picture.facts, Writing)
+            assert all(ink_near(picture.image, letter.x, letter.y, 14) for letter in picture.letters)
+            told = [letter for patch in patch_letters(picture.letters) for letter in patch if letter]
+            assert len(told) == len(picture.letters) == len(picture.facts.text.replace(" ", ""))
+        counts[difficulty] = {len(picture.facts.text.split()) for picture in paragraphs}  # type: ignore[union-attr]
+    assert counts[0.0] == {1, 2}
+    assert counts[1.0] == {3, 4, 5, 6, 7, 8}
 
 
 @pytest.mark.parametrize("angle", [0.0, 20.0, -20.0])

@@ -1,0 +1,128 @@
+"""Stage 2: tower and projector learn to say the signs of a picture. The language model takes no part.
+
+One picture in five is a page full of words, because letters are learned from letters. A session lasts
+`--minutes`; the next one with the same `--out` goes on where it stopped, with the same pictures and the same
+schedule as one long session would have had.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import torch
+
+from embedded_vision.data import (
+    Batch,
+    TrainingBatches,
+    drawn_ahead,
+    known_phrases,
+    tokenizer_vocabulary,
+    untrained_signs,
+)
+from embedded_vision.fonts import TRAIN_FONTS
+from embedded_vision.measure import SETS, measure, validation_sets
+from embedded_vision.pictograms import TRAIN_SETS, load_pictograms
+from embedded_vision.pictures import Studio
+from embedded_vision.session import CHECKPOINT, LOG, Schedule, Session, keep_rows
+from embedded_vision.state import EyesTraining, embedded_folder, read_state, untrained_eyes
+from embedded_vision.tower import SIZES, parameters_of
+from embedded_vision.words import word_lists
+
+_DISTANCE_WEIGHT = 0.5
+_TRAINING_SEED = 1
+COLUMNS = (
+    "step",
+    "pictures",
+    "rate",
+    "total",
+    "letters",
+    "phrases",
+    "distance",
+    "pictures_per_second",
+    *SETS,
+)
+
+
+def losses_of(training: EyesTraining, batch: Batch) -> dict[str, torch.Tensor]:
+    """The losses of a batch, and the one that is lowered."""
+    pixels, phrases, letters = batch
+    emitted, states = training.eyes(pixels)
+    losses: dict[str, torch.Tensor] = training.aim(emitted, states, phrases, letters)
+    total = losses["letters"] + losses["phrases"] + _DISTANCE_WEIGHT * losses["distance"]
+    return losses | {"total": total}
+
+
+def run(options: argparse.Namespace) -> None:
+    """One session."""
+    # Training and drawing share the cores; threads that wait must sleep.
+    torch.set_num_threads(options.threads)
+    options.out.mkdir(parents=True, exist_ok=True)
+    folder, file = embedded_folder(), options.out / CHECKPOINT
+    phrases = known_phrases(folder)
+    signs = untrained_signs(folder, phrases)
+    training = EyesTraining.begin(*untrained_eyes(options.size, signs), options.size)
+    if file.is_file():
+        training.resume(file)
+        keep_rows(options.out / LOG, training.step)
+    elif options.start is not None:
+        training.start_from(read_state(options.start))
+    if options.signs is not None:
+        # They may have been learned further since the last session.
+        signs.load_state_dict(read_state(options.signs)["signs"])
+    print(
+        f"{training.size}: {parameters_of(training.eyes) / 1e6:.2f} M weights, {len(phrases)} tokens of "
+        f"phrases, step {training.step}"
+    )
+    known, _ = word_lists(tokenizer_vocabulary(folder))
+    studio = Studio(known, TRAIN_FONTS, load_pictograms(options.pictograms, TRAIN_SETS), _TRAINING_SEED)
+    batches = TrainingBatches(studio, phrases, options.rows, options.ramp)
+    sets = validation_sets(folder, options.pictograms, options.validation_rows)
+    schedule = Schedule(options.pictures // options.rows, options.learning_rate)
+    session = Session(
+        options.out,
+        COLUMNS,
+        options.minutes,
+        options.rows,
+        options.log_every,
+        options.validate_every,
+        options.save_minutes,
+    )
+    session.run(
+        training,
+        drawn_ahead(batches, training.step, schedule.steps, options.workers),
+        lambda batch: losses_of(training, batch),
+        schedule,
+        lambda: measure(training.eyes, training.aim, phrases, sets),
+    )
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint and the log")
+    parser.add_argument("--pictograms", type=Path, required=True)
+    parser.add_argument("--start", type=Path, help="checkpoint of stage 0")
+    parser.add_argument("--signs", type=Path, help="checkpoint of stage 1, whose signs are learned")
+    parser.add_argument("--size", choices=SIZES, default="medium", help="of the tower")
+    parser.add_argument("--minutes", type=float, required=True, help="how long this session may take")
+    parser.add_argument("--pictures", type=int, default=400_000, help="of all sessions; the schedule's end")
+    parser.add_argument("--ramp", type=int, default=60_000, help="pictures until the hardest ones come")
+    parser.add_argument("--rows", type=int, default=64, help="pictures in a batch")
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--log-every", type=int, default=50)
+    parser.add_argument("--validate-every", type=int, default=500)
+    parser.add_argument("--validation-rows", type=int, default=100)
+    parser.add_argument("--save-minutes", type=float, default=5)
+    run(parser.parse_args())
+
+
+if __name__ == "__main__":
+    # Read by OpenMP when its first thread starts.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    main()

@@ -1,0 +1,199 @@
+"""Stage 1: the language model learns to read signs, through a low-rank adapter, from perfect eyes.
+
+No picture is looked at: the drawing knows where each letter stands, and that is what the eyes would say. A
+session lasts `--minutes`; the next one with the same `--out` goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch.utils.data import Dataset
+
+from embedded_vision.answer_data import Lessons
+from embedded_vision.data import drawn_ahead, known_phrases, tokenizer_vocabulary, untrained_signs
+from embedded_vision.fonts import TRAIN_FONTS
+from embedded_vision.packing import ChatTokens, Pack, pack
+from embedded_vision.pictograms import TRAIN_SETS, load_pictograms
+from embedded_vision.pictures import Picture, Studio
+from embedded_vision.plain_questions import own_answers, plain_questions
+from embedded_vision.questions import Examiner, main_questions
+from embedded_vision.reader import Reader
+from embedded_vision.session import CHECKPOINT, LOG, Row, Schedule, Session, keep_rows
+from embedded_vision.signs import Phrases, patch_letters
+from embedded_vision.state import ReaderTraining, embedded_folder
+from embedded_vision.words import word_lists
+
+OWN_ANSWERS = "own_answers.json"
+_TRAINING_SEED, _VALIDATION_SEED = 3, 40_000
+_WARMUP_STEPS = 20
+_TESTED = {"known_words": "words", "unseen_words": "words", "pictograms": "pictogram", "shapes": "shapes"}
+COLUMNS = ("step", "pictures", "rate", "total", "answer", "right", "pictures_per_second", *_TESTED)
+
+
+class SignBatch(NamedTuple):
+    """What perfect eyes see, and questions about it.
+
+    Attributes:
+        letters: (B, POSITIONS, LETTERS_IN_PATCH).
+        phrases: (B, POSITIONS).
+        questions: About each picture.
+    """
+
+    letters: torch.Tensor
+    phrases: torch.Tensor
+    questions: Pack
+
+
+@dataclass(frozen=True, slots=True)
+class SignBatches(Dataset[SignBatch]):  # type: ignore[misc]
+    """Batch number i: one half paragraphs that are read out, one half pictures of all kinds.
+
+    Attributes:
+        studio: Draws.
+        phrases: What is said beside letters.
+        chat: Turns questions into tokens.
+        lessons: Asks.
+        rows: Pictures in a batch.
+        ramp: Number of batches over which they go from easy to everything.
+    """
+
+    studio: Studio
+    phrases: Phrases
+    chat: ChatTokens
+    lessons: Lessons
+    rows: int
+    ramp: int
+
+    def __getitem__(self, step: int) -> SignBatch:
+        pictures, questions = [], []
+        level = min(1.0, step / self.ramp) if self.ramp else 1.0
+        for number in range(step * self.rows, (step + 1) * self.rows):
+            rng = random.Random(f"{self.studio.seed}/{number}")
+            if number % 2:
+                picture = self.studio.paragraph(number, difficulty=level)
+                asked = self.lessons.reading(picture.facts, rng)
+            else:
+                picture = self.studio.picture(number, difficulty=level * rng.random() ** 0.4)
+                asked = self.lessons.of(picture.facts, rng)
+            pictures.append(picture)
+            questions.append([self.chat.branch(one) for one in asked])
+        return sign_batch(pictures, self.phrases, pack(questions))
+
+
+def sign_batch(pictures: list[Picture], phrases: Phrases, questions: Pack) -> SignBatch:
+    """What perfect eyes see of some pictures."""
+    return SignBatch(
+        torch.tensor([patch_letters(picture.letters) for picture in pictures]),
+        torch.tensor([phrases.row(picture.facts.phrase) for picture in pictures]),
+        questions,
+    )
+
+
+def losses_of(training: ReaderTraining, batch: SignBatch) -> dict[str, torch.Tensor]:
+    """The loss of a batch, and the share of right answers."""
+    reading = training.reader.read(training.signs(batch.letters, batch.phrases), batch.questions)
+    hits = [hit for row in reading.is_right for hit in row]
+    return {"answer": reading.loss, "total": reading.loss, "right": torch.tensor(sum(hits) / len(hits))}
+
+
+def tested_batches(phrases: Phrases, chat: ChatTokens, pictograms: Path, rows: int) -> dict[str, SignBatch]:
+    """Pictures that are never trained on, with their main questions."""
+    known, unseen = word_lists(tokenizer_vocabulary(embedded_folder()))
+    icons = load_pictograms(pictograms, TRAIN_SETS)
+    batches = {}
+    for place, (name, kind) in enumerate(_TESTED.items()):
+        words = unseen if name.startswith("unseen") else known
+        studio = Studio(words, TRAIN_FONTS, icons, _VALIDATION_SEED + place)
+        pictures = [studio.picture(number, kind=kind) for number in range(rows)]
+        asked = [[chat.branch(one) for one in main_questions(picture.facts)] for picture in pictures]
+        batches[name] = sign_batch(pictures, phrases, pack(asked))
+    return batches
+
+
+def validate(training: ReaderTraining, tested: dict[str, SignBatch]) -> Row:
+    """Share of the main questions that greedy decoding would answer exactly."""
+    shares = {}
+    with torch.no_grad():
+        for name, batch in tested.items():
+            reading = training.reader.read(training.signs(batch.letters, batch.phrases), batch.questions)
+            hits = [hit for row in reading.is_right for hit in row]
+            shares[name] = round(sum(hits) / len(hits), 4)
+    return shares
+
+
+def lessons_of(out: Path, pictograms: Path, count: int) -> Lessons:
+    """What is asked in training."""
+    known, _ = word_lists(tokenizer_vocabulary(embedded_folder()))
+    names = tuple(name for name, _ in load_pictograms(pictograms, TRAIN_SETS).places)
+    plain = own_answers(out / OWN_ANSWERS, plain_questions(known, names))
+    return Lessons(Examiner(known, names), plain, count)
+
+
+def run(options: argparse.Namespace) -> None:
+    """One session."""
+    torch.set_num_threads(options.threads)
+    options.out.mkdir(parents=True, exist_ok=True)
+    folder, file = embedded_folder(), options.out / CHECKPOINT
+    phrases, chat = known_phrases(folder), ChatTokens(folder)
+    torch.manual_seed(0)
+    training = ReaderTraining.begin(untrained_signs(folder, phrases), Reader(folder, chat.head))
+    if file.is_file():
+        training.resume(file)
+        keep_rows(options.out / LOG, training.step)
+    known, _ = word_lists(tokenizer_vocabulary(folder))
+    studio = Studio(known, TRAIN_FONTS, load_pictograms(options.pictograms, TRAIN_SETS), _TRAINING_SEED)
+    lessons = lessons_of(options.out, options.pictograms, options.questions)
+    batches = SignBatches(studio, phrases, chat, lessons, options.rows, options.ramp)
+    tested = tested_batches(phrases, chat, options.pictograms, options.validation_rows)
+    schedule = Schedule(options.steps, options.learning_rate, _WARMUP_STEPS)
+    session = Session(
+        options.out,
+        COLUMNS,
+        options.minutes,
+        options.rows,
+        options.log_every,
+        options.validate_every,
+        options.save_minutes,
+    )
+    session.run(
+        training,
+        drawn_ahead(batches, training.step, schedule.steps, options.workers),
+        lambda batch: losses_of(training, batch),
+        schedule,
+        lambda: validate(training, tested),
+    )
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint and the log")
+    parser.add_argument("--pictograms", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, required=True, help="how long this session may take")
+    parser.add_argument("--steps", type=int, default=500, help="of all sessions; the schedule's end")
+    parser.add_argument("--ramp", type=int, default=150, help="steps until the hardest pictures come")
+    parser.add_argument("--rows", type=int, default=8, help="pictures in a batch")
+    parser.add_argument("--questions", type=int, default=1, help="for each picture that is no paragraph")
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--log-every", type=int, default=10)
+    parser.add_argument("--validate-every", type=int, default=50)
+    parser.add_argument("--validation-rows", type=int, default=24)
+    parser.add_argument("--save-minutes", type=float, default=3)
+    run(parser.parse_args())
+
+
+if __name__ == "__main__":
+    # Read by OpenMP when its first thread starts.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    main()

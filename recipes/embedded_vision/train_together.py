@@ -1,0 +1,176 @@
+"""Stage 3: eyes and adapter learn to answer together, so that the reader gets used to what the eyes mistake.
+
+A session lasts `--minutes`, and the next one with the same `--out` goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import torch
+
+from embedded_vision.answer_data import AnswerBatch, AnswerBatches
+from embedded_vision.data import (
+    drawn_ahead,
+    known_phrases,
+    pixels_of,
+    tokenizer_vocabulary,
+    untrained_signs,
+)
+from embedded_vision.fonts import TRAIN_FONTS
+from embedded_vision.measure import SETS, Trial, measure, validation_sets
+from embedded_vision.packing import ChatTokens, pack
+from embedded_vision.pictograms import TRAIN_SETS, load_pictograms
+from embedded_vision.pictures import Studio
+from embedded_vision.questions import main_questions
+from embedded_vision.reader import Reader
+from embedded_vision.session import CHECKPOINT, LOG, Row, Schedule, Session, keep_rows
+from embedded_vision.signs import Phrases
+from embedded_vision.state import TogetherTraining, embedded_folder, read_state, untrained_eyes
+from embedded_vision.train_reader import lessons_of
+from embedded_vision.words import word_lists
+
+_TRAINING_SEED = 4
+_WARMUP_STEPS = 20
+_VALIDATION_BATCH = 8
+COLUMNS = (
+    "step",
+    "pictures",
+    "rate",
+    "total",
+    "answer",
+    "right",
+    "letters",
+    "phrases",
+    "distance",
+    "pictures_per_second",
+    *SETS,
+    *(f"answers_{name}" for name in SETS),
+)
+
+
+def losses_of(
+    training: TogetherTraining, batch: AnswerBatch, direct_weight: float
+) -> dict[str, torch.Tensor]:
+    """The losses of a batch, the share of right answers, and the loss that is lowered."""
+    emitted, states = training.eyes(batch.pixels)
+    reading = training.reader.read(emitted[: len(batch.questions.tokens)], batch.questions)
+    losses: dict[str, torch.Tensor] = training.aim(emitted, states, batch.phrases, batch.letters)
+    hits = [hit for row in reading.is_right for hit in row]
+    # The distance is left out: the signs are where the eyes start from, not where they must stay.
+    direct = losses["letters"] + losses["phrases"]
+    return losses | {
+        "answer": reading.loss,
+        "right": torch.tensor(sum(hits) / len(hits)),
+        "total": reading.loss + direct_weight * direct,
+    }
+
+
+def answered_shares(training: TogetherTraining, chat: ChatTokens, sets: dict[str, list[Trial]]) -> Row:
+    """Share of the main questions of each set that greedy decoding would answer exactly."""
+    shares = {}
+    training.eyes.eval()
+    for name, trials in sets.items():
+        hits: list[bool] = []
+        for at in range(0, len(trials), _VALIDATION_BATCH):
+            some = trials[at : at + _VALIDATION_BATCH]
+            questions = pack([[chat.branch(one) for one in main_questions(trial.facts)] for trial in some])
+            with torch.no_grad():
+                emitted, _ = training.eyes(pixels_of([trial.image for trial in some]))
+                hits += [hit for row in training.reader.read(emitted, questions).is_right for hit in row]
+        shares[f"answers_{name}"] = round(sum(hits) / len(hits), 4)
+    training.eyes.train()
+    return shares
+
+
+def begin(options: argparse.Namespace, phrases: Phrases, chat: ChatTokens) -> TogetherTraining:
+    """The state to go on from: of this stage if it was begun, else of the two before.
+
+    Raises:
+        SystemExit: If there is neither.
+    """
+    folder, file = embedded_folder(), options.out / CHECKPOINT
+    if not file.is_file() and (options.eyes is None or options.reader is None):
+        raise SystemExit(f"There is no {file}; give --eyes and --reader, the checkpoints of stages 2 and 1.")
+    size = read_state(file if file.is_file() else options.eyes)["size"]
+    eyes, aim = untrained_eyes(size, untrained_signs(folder, phrases))
+    training = TogetherTraining.together(eyes, aim, size, Reader(folder, chat.head))
+    if file.is_file():
+        training.resume(file)
+        keep_rows(options.out / LOG, training.step)
+        return training
+    training.start_from(read_state(options.eyes))
+    reader = read_state(options.reader)
+    training.reader.load_adapter(reader["adapter"])
+    training.aim.signs.load_state_dict(reader["signs"])
+    return training
+
+
+def run(options: argparse.Namespace) -> None:
+    """One session."""
+    torch.set_num_threads(options.threads)
+    options.out.mkdir(parents=True, exist_ok=True)
+    folder = embedded_folder()
+    phrases, chat = known_phrases(folder), ChatTokens(folder)
+    training = begin(options, phrases, chat)
+    print(f"{training.size}, step {training.step}")
+    known, _ = word_lists(tokenizer_vocabulary(folder))
+    batches = AnswerBatches(
+        Studio(known, TRAIN_FONTS, load_pictograms(options.pictograms, TRAIN_SETS), _TRAINING_SEED),
+        phrases,
+        chat,
+        lessons_of(options.out, options.pictograms, options.questions),
+        options.rows,
+        options.direct_rows,
+    )
+    sets = validation_sets(folder, options.pictograms, options.validation_rows)
+    session = Session(
+        options.out,
+        COLUMNS,
+        options.minutes,
+        options.rows + options.direct_rows,
+        options.log_every,
+        options.validate_every,
+        options.save_minutes,
+    )
+    schedule = Schedule(options.steps, options.learning_rate, _WARMUP_STEPS)
+    session.run(
+        training,
+        drawn_ahead(batches, training.step, schedule.steps, options.workers),
+        lambda batch: losses_of(training, batch, options.direct_weight),
+        schedule,
+        lambda: measure(training.eyes, training.aim, phrases, sets) | answered_shares(training, chat, sets),
+    )
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint and the log")
+    parser.add_argument("--eyes", type=Path, help="checkpoint of stage 2; read in the first session")
+    parser.add_argument("--reader", type=Path, help="checkpoint of stage 1; read in the first session")
+    parser.add_argument("--pictograms", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, required=True, help="how long this session may take")
+    parser.add_argument("--steps", type=int, default=500, help="of all sessions; the schedule's end")
+    parser.add_argument("--rows", type=int, default=8, help="pictures in a batch that are asked about")
+    parser.add_argument("--questions", type=int, default=1, help="for each of them")
+    parser.add_argument("--direct-rows", type=int, default=24, help="further pictures, looked at only")
+    parser.add_argument("--direct-weight", type=float, default=0.3, help="of the losses of the eyes alone")
+    parser.add_argument("--learning-rate", type=float, default=5e-4)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--log-every", type=int, default=10)
+    parser.add_argument("--validate-every", type=int, default=100)
+    parser.add_argument("--validation-rows", type=int, default=48)
+    parser.add_argument("--save-minutes", type=float, default=5)
+    run(parser.parse_args())
+
+
+if __name__ == "__main__":
+    # Read by OpenMP when its first thread starts.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    main()
