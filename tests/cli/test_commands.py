@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+import zlib
+from collections.abc import Callable
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -248,54 +251,79 @@ needs_weights = pytest.mark.skipif(
 )
 
 
-def start(out: Path) -> subprocess.Popen[str]:
-    """Measure the embedded model in a process of its own."""
-    words = ["measure", "embedded+ocr", "--suite", "illusion", "--limit", "2", "--no-shift", "--threads", "1"]
-    return subprocess.Popen(
-        [sys.executable, "-m", "levelhead", *words, "--out", str(out)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def start(*words: str | Path) -> subprocess.Popen[str]:
+    """Run a command in a process of its own."""
+    command = [sys.executable, "-m", "levelhead", *map(str, words)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
-def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
-    """Wait until a file of a running process is there."""
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait until something holds that a running process brings about."""
     deadline = time.monotonic() + 120
-    while not path.exists():
+    while not condition():
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
+def stored(out: Path) -> int:
+    """How many answers and scores a run has stored so far."""
+    replies = out / "replies.jsonl"
+    return replies.read_bytes().count(b"\n") if replies.exists() else 0
+
+
+def numbers_of(out: Path) -> object:
+    return json.loads((out / "summary.json").read_text())
+
+
 @pytest.mark.slow
 @needs_weights
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=lambda one: one.name)
-def test_a_real_run_that_is_ended_goes_on_and_ends_with_the_same_numbers(
-    number: signal.Signals, whole_run: dict[str, object], tmp_path: Path
+def test_a_real_run_that_is_killed_goes_on_and_ends_with_the_same_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ended = start(tmp_path / "run")
-    wait_for(tmp_path / "run" / "replies.jsonl", ended)
-    os.kill(ended.pid, number)
-    _, said = ended.communicate(timeout=120)
-    if number is not signal.SIGKILL:
-        assert ended.returncode == 130
-        assert "start the same command again" in said
-    again = start(tmp_path / "run")
+    words = ["measure", "embedded+ocr", "--suite", "illusion", "--mode", "paper", "--limit", "1"]
+    words += ["--threads", "1", "--out"]
+    killed = start(*words, tmp_path / "killed")
+    # The answers are one batch, the scores of right and pictured answers come behind it.
+    wait_for(lambda: stored(tmp_path / "killed") > 0, killed)
+    killed.kill()
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL, "the run ended before it was killed"
+    kept = (tmp_path / "killed" / "replies.jsonl").read_bytes()
+    again = start(*words, tmp_path / "killed")
     again.communicate(timeout=180)
     assert again.returncode == 0
-    assert json.loads((tmp_path / "run" / "summary.json").read_text()) == whole_run
+    assert (tmp_path / "killed" / "replies.jsonl").read_bytes().startswith(kept)
+    assert levelhead(*words, tmp_path / "whole", monkeypatch=monkeypatch) == 0
+    assert stored(tmp_path / "killed") == stored(tmp_path / "whole")
+    assert numbers_of(tmp_path / "killed") == numbers_of(tmp_path / "whole")
 
 
-@pytest.fixture(scope="module")
-def whole_run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
-    """The summary of a run that nobody ended."""
-    out = tmp_path_factory.mktemp("whole") / "run"
-    process = start(out)
-    process.communicate(timeout=180)
-    assert process.returncode == 0
-    summary: dict[str, object] = json.loads((out / "summary.json").read_text())
-    return summary
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda one: one.name)
+def test_a_command_that_is_interrupted_says_how_to_go_on_and_asks_only_what_is_missing(
+    number: signal.Signals, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    def answer(asked: Asked) -> Answer:
+        if len(server.asked) > 5:
+            go_on.wait(60)
+        return chat(("Paris", "Berlin", "A grape.")[zlib.crc32(json.dumps(asked.body).encode()) % 3])
+
+    with closing(ScriptedServer(answer)) as server:
+        words: list[str | Path] = ["illusion", "run", f"openai:m@{server.url}", "--data", data, "--no-shift"]
+        words += ["--concurrency", "1", "--out"]
+        ended = start(*words, tmp_path / "ended")
+        wait_for(lambda: stored(tmp_path / "ended") == 5 and server.under_way == 1, ended)
+        ended.send_signal(number)
+        _, said = ended.communicate(timeout=60)
+        go_on.set()
+        assert ended.returncode == 130
+        assert "start the same command again" in said
+        assert levelhead(*words, tmp_path / "ended", monkeypatch=monkeypatch) == 0
+        assert len(server.asked) == 16 + 1, "only what was under way is asked twice"
+        assert levelhead(*words, tmp_path / "whole", monkeypatch=monkeypatch) == 0
+    assert numbers_of(tmp_path / "ended") == numbers_of(tmp_path / "whole")
 
 
 @pytest.mark.parametrize(("rank", "waits"), [(None, False), ("0", False), ("1", True)])
