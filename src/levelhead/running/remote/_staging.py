@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
+import signal
 import threading
 import time
-from _thread import interrupt_main
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -103,7 +103,7 @@ class _Carrying:
                 self._carrier.push()
             except LostLeaseError as error:
                 self._lost = error
-                interrupt_main()
+                _interrupt_the_work()
                 return
             except (RunFolderError, OSError) as error:
                 if not failing:
@@ -111,6 +111,13 @@ class _Carrying:
                 failing = True
             else:
                 failing = False
+
+
+def _interrupt_the_work() -> None:
+    """As Ctrl-C does it, so that a wait for an answer ends too: `interrupt_main` would let it last."""
+    main = threading.main_thread().ident
+    if main is not None and callable(signal.getsignal(signal.SIGINT)):  # ignored by a shell's background job
+        signal.pthread_kill(main, signal.SIGINT)
 
 
 def _place(address: str) -> Path:
