@@ -108,7 +108,7 @@ def test_the_interval_of_a_ranking_holds_what_many_rows_show() -> None:
         hits = generator.random(rows) < 0.6
         return generator.normal(size=rows) + hits, hits
 
-    runs = [draw(200) for _ in range(RUNS // 2)]
+    runs = [draw(200) for _ in range(RUNS // 4)]
     many = draw(400_000)
     once = np.ones((1, 400_000))
     for metric in (average_precision_statistic, auroc_statistic, aurc_statistic):
@@ -130,5 +130,5 @@ def test_the_interval_of_a_calibration_error_holds_that_of_many_rows(rows: int, 
 
     # The error of the bins is that of their means: within a bin the factor changes them alike.
     truth = (1 - factor) * 2 / 3
-    estimates = [expected_calibration_error(*draw(rows), resamples=400) for _ in range(200)]
+    estimates = [expected_calibration_error(*draw(rows), resamples=200) for _ in range(100)]
     assert share_that_holds(estimates, truth) >= 0.9
