@@ -24,7 +24,8 @@ def read_hits(hits: ArrayLike, *, name: str = "hits") -> FloatArray:
         UsageError: If another value stands among them.
     """
     array = _read_column(hits, name)
-    if array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
+    # Several times as fast as `np.isin`; a page of nine runs reads tens of thousands of columns.
+    if array.dtype.kind not in "biuf" or not ((array == 0) | (array == 1)).all():
         raise UsageError(
             f"{name} hold something else than true and false (their type is {array.dtype}): say of each row "
             "whether it was a hit."
