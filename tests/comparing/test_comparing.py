@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,9 +22,17 @@ def rows_in(run: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in (run / "rows.jsonl").read_text().splitlines()]
 
 
-def test_every_two_runs_are_compared_and_each_is_told_by_itself(tmp_path: Path) -> None:
-    runs = write_runs(tmp_path, 3)
-    content = compare_runs(runs).content
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], Mapping[str, Any]]:
+    """Three runs, and what is told of them."""
+    runs = write_runs(tmp_path_factory.mktemp("three"), 3)
+    return runs, compare_runs(runs).content
+
+
+def test_every_two_runs_are_compared_and_each_is_told_by_itself(
+    three: tuple[list[Path], Mapping[str, Any]],
+) -> None:
+    runs, content = three
     names = [f"hf:made-up/model-{number}" for number in range(3)]
     assert [(pair["a"], pair["b"]) for pair in content["pairs"]] == [
         (names[0], names[1]),
@@ -34,8 +44,10 @@ def test_every_two_runs_are_compared_and_each_is_told_by_itself(tmp_path: Path) 
     assert (content["items"], content["questions"], content["cautions"]) == (416, 52, [])
 
 
-def test_the_tests_of_all_pairs_and_conditions_are_corrected_together(tmp_path: Path) -> None:
-    content = compare_runs(write_runs(tmp_path, 3)).content
+def test_the_tests_of_all_pairs_and_conditions_are_corrected_together(
+    three: tuple[list[Path], Mapping[str, Any]],
+) -> None:
+    _, content = three
     tests = [test for pair in content["pairs"] for test in pair["mcnemar"].values()]
     assert content["tests"]["overall"] == len(tests) == 3 * 4
     assert [test["p_holm"] for test in tests] == holm([test["p_value"] for test in tests])

@@ -28,7 +28,7 @@ TEXTS = (
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     """The page of one, three and nine runs."""
     folder = tmp_path_factory.mktemp("runs")
-    runs = write_runs(folder, 9)
+    runs = write_runs(folder, 9, questions=26)
     name_run(runs[4], "openai:Some-Vision-Model-With-A-Long-Name-7B@http://gpu-3.lab.example:8000/v1")
     return {
         count: render_side_by_side(compare_runs(runs[:count]), folder / f"{count}.html")
@@ -131,7 +131,7 @@ def test_runs_that_agree_are_said_to_agree(tmp_path: Path) -> None:
 def test_the_headline_tells_the_most_and_the_least_misled_without_addresses_of_servers(
     tmp_path: Path,
 ) -> None:
-    runs = write_runs(tmp_path, 3)
+    runs = write_runs(tmp_path, 3, questions=26)
     name_run(runs[0], "openai:weak@http://127.0.0.1:8000/v1")
     content = compare_runs(runs).content
     rates = [run["numbers"]["flip_rate"]["value"] for run in content["runs"]]
