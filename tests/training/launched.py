@@ -7,6 +7,7 @@ A start takes long for its imports, so all that is asked of one config is done i
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -21,6 +22,7 @@ from levelhead.errors import LevelheadError
 from levelhead.models import Model
 from levelhead.training import TuningReport, TuningSettings, tune
 from levelhead.training._callbacks import Progress
+from levelhead.training._loading import require_tune_extra
 from tests.training.lessons import QUICK, sums
 
 DIALOGUES = sums(30)
@@ -123,6 +125,8 @@ def run_deepspeed(base: str, folder: Path) -> dict[str, Any]:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    require_tune_extra()
+    gc.freeze()  # each training collects several times, and would go through all that imports left
     kind, base, folder = sys.argv[1:]
     run = {"ddp": run_ddp, "fsdp": run_fsdp, "deepspeed": run_deepspeed}[kind]
     result = run(base, Path(folder))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -57,6 +58,20 @@ def alone(base: Path, out: Path, settings: TuningSettings) -> Sequence[float]:
     return tune(f"hf:{base}", DIALOGUES, out, own, progress="off").losses
 
 
+@pytest.fixture(scope="module")
+def alone_losses(text_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Sequence[float]:
+    """What one process that sees what two see loses with SETTINGS."""
+    return alone(text_folder, tmp_path_factory.mktemp("alone") / "out", SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def left_by_one(text_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one process with SETTINGS left when it was ended."""
+    out = tmp_path_factory.mktemp("ended") / "of one"
+    ended_early(f"hf:{text_folder}", out, replace(SETTINGS, batch_size=8))
+    return out
+
+
 def same_losses(losses: Sequence[float]) -> Any:
     """Equal but for the order in which numbers are added up."""
     assert len(losses) == STEPS
@@ -64,12 +79,12 @@ def same_losses(losses: Sequence[float]) -> Any:
 
 
 def test_with_ddp_two_processes_learn_what_one_learns_and_each_goes_on_where_the_other_ended(
-    text_folder: Path, tmp_path: Path
+    text_folder: Path, left_by_one: Path, alone_losses: Sequence[float], tmp_path: Path
 ) -> None:
-    ended_early(f"hf:{text_folder}", tmp_path / "of one", replace(SETTINGS, batch_size=8))
+    shutil.copytree(left_by_one, tmp_path / "of one")
     done = launch("ddp", text_folder, tmp_path)
     assert done.returncode == 0, done.stderr
-    found, losses = results(tmp_path), alone(text_folder, tmp_path / "alone", SETTINGS)
+    found, losses = results(tmp_path), alone_losses
     assert found["whole"]["losses"] == same_losses(losses)
     assert found["whole"]["evaluations"] == {"1": {"process": 0.0}, "2": {"process": 0.0}}
     assert found["again"] == found["whole"]  # all processes saw that it was done
@@ -87,18 +102,19 @@ def test_with_ddp_two_processes_learn_what_one_learns_and_each_goes_on_where_the
 
 
 def test_with_fsdp_two_processes_learn_what_one_learns_and_each_goes_on_where_the_other_ended(
-    text_folder: Path, tmp_path: Path
+    text_folder: Path, left_by_one: Path, alone_losses: Sequence[float], tmp_path: Path
 ) -> None:
-    for settings in (SETTINGS, ALL_WEIGHTS):
-        out = tmp_path / settings.method / "of one"
-        ended_early(f"hf:{text_folder}", out, replace(settings, batch_size=8))
+    shutil.copytree(left_by_one, tmp_path / SETTINGS.method / "of one")
+    out = tmp_path / ALL_WEIGHTS.method / "of one"
+    ended_early(f"hf:{text_folder}", out, replace(ALL_WEIGHTS, batch_size=8))
     done = launch("fsdp", text_folder, tmp_path)
     assert done.returncode == 0, done.stderr
     found = results(tmp_path)
     assert "Leave the evaluation out" in found["refused"]
     for settings in (SETTINGS, ALL_WEIGHTS):
         place = tmp_path / settings.method
-        losses = same_losses(alone(text_folder, place / "alone", settings))
+        expected = alone_losses if settings is SETTINGS else alone(text_folder, place / "alone", settings)
+        losses = same_losses(expected)
         assert found[settings.method]["losses"] == losses
         assert (
             tune(f"hf:{text_folder}", DIALOGUES, place / "of two", settings, progress="off").losses == losses
@@ -108,12 +124,12 @@ def test_with_fsdp_two_processes_learn_what_one_learns_and_each_goes_on_where_th
 
 @pytest.mark.skipif(find_spec("deepspeed") is None, reason="needs the extra deepspeed")
 def test_with_deepspeed_two_processes_learn_what_one_learns_and_go_on_as_two(
-    text_folder: Path, tmp_path: Path
+    text_folder: Path, left_by_one: Path, alone_losses: Sequence[float], tmp_path: Path
 ) -> None:
-    ended_early(f"hf:{text_folder}", tmp_path / "of one", replace(SETTINGS, batch_size=8))
+    shutil.copytree(left_by_one, tmp_path / "of one")
     done = launch("deepspeed", text_folder, tmp_path)
     assert done.returncode == 0, done.stderr
-    found, losses = results(tmp_path), alone(text_folder, tmp_path / "alone", SETTINGS)
+    found, losses = results(tmp_path), alone_losses
     assert found["whole"]["losses"] == same_losses(losses)
     assert found["whole"]["evaluations"] == {"1": {"process": 0.0}, "2": {"process": 0.0}}
     assert found["resumed"]["losses"] == same_losses(losses)
