@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from collections.abc import Generator, Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from hypothesis import settings
 
@@ -31,6 +35,22 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _trusted_certificates_are_read_once() -> Iterator[None]:
+    """A client of httpx reads all of them, for 50 ms; tests make thousands, and ask on loopback alone."""
+
+    @cache
+    def read(verify: Any, cert: Any, trust_env: bool, file: str | None, folder: str | None) -> Any:
+        return httpx.create_ssl_context(verify, cert, trust_env)
+
+    def context(verify: Any = True, cert: Any = None, trust_env: bool = True) -> Any:
+        return read(verify, cert, trust_env, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("httpx._transports.default.create_ssl_context", context)
+        yield
 
 
 @pytest.fixture(scope="session")
