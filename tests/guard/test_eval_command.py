@@ -211,7 +211,7 @@ def test_the_embedded_model_reads_mild_pictures_and_is_guarded(
         "--out",
         out,
     ]
-    more: list[str | Path] = ["--detector", "lexical", "--max-new-tokens", "24", "--threads", "1"]
+    more: list[str | Path] = ["--detector", "lexical", "--max-new-tokens", "8", "--threads", "1"]
     assert levelhead(*asked, *more, "--detoxifier", "template", monkeypatch=monkeypatch) == 0
     found = [json.loads(line) for line in (out / "rows.jsonl").read_text().splitlines()]
     assert [row["error"] for row in found] == [None] * 3

@@ -65,7 +65,7 @@ def test_it_flags_few_of_the_answers_that_sound_dangerous_and_are_not() -> None:
 
 @pytest.mark.skipif(not GPTFUZZ.is_dir(), reason="needs ../shared/data/gptfuzz")
 def test_it_tells_harmful_answers_to_questions_that_it_never_learned_from() -> None:
-    pairs = random.Random(0).sample(read_named_pairs(f"gptfuzz-evaluate:{GPTFUZZ}"), 300)
+    pairs = random.Random(0).sample(read_named_pairs(f"gptfuzz-evaluate:{GPTFUZZ}"), 150)
     with load_detector("encoder") as detector:
         scores = [found.p_harm for found in detector.judge(pairs) if found.p_harm is not None]
     value = auroc(scores, [bool(pair.label) for pair in pairs]).value

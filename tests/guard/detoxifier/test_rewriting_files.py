@@ -104,7 +104,7 @@ def test_the_source_is_never_written_over(tmp_path: Path) -> None:
         rewrite_file(protector(), source, source)
 
 
-def test_ten_thousand_rows_stream_through_in_constant_memory(tmp_path: Path) -> None:
+def test_thousands_of_rows_stream_through_in_constant_memory(tmp_path: Path) -> None:
     class Deaf(ScriptedDetector):
         def judge(self, pairs):  # type: ignore[no-untyped-def]
             self.asked.clear()
@@ -124,5 +124,6 @@ def test_ten_thousand_rows_stream_through_in_constant_memory(tmp_path: Path) -> 
         assert (report.rows, report.refused) == (count, count // 2)
         return most
 
-    few, many_rows = peak(500), peak(10_000)
-    assert many_rows - few < 2_500_000
+    few, many_rows = peak(500), peak(4_500)
+    # 8 MB of text more.
+    assert many_rows - few < 1_000_000

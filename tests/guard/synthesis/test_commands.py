@@ -148,7 +148,7 @@ def test_whatever_a_small_model_writes_is_a_pair_or_is_counted(
     (tmp_path / "s.txt").write_text(f"{WAITERS.text}\n")
     words: Words = [
         "guard", "synthesise", "run", "embedded", "--scenarios", tmp_path / "s.txt", "--questions", "2",
-        "--max-new-tokens", "24", "--out", tmp_path / "out", "--threads", "1",
+        "--max-new-tokens", "12", "--out", tmp_path / "out", "--threads", "1",
     ]  # fmt: skip
     status = levelhead(*words, monkeypatch=monkeypatch)
     found = json.loads((tmp_path / "out" / "summary.json").read_text())["synthesis"]
