@@ -82,11 +82,6 @@ class Phrases:
             raise ValueError(f"The phrase {phrase!r} has {len(numbers)} tokens; {ACROSS} are allowed.")
         return (numbers + [0] * (ACROSS - len(numbers))) * ACROSS
 
-    def text(self, numbers: Sequence[int]) -> str:
-        """What a row of patches spells."""
-        spoken: str = self._tokenizer.decode([self.ids[number] for number in numbers if number])
-        return spoken.strip()
-
     def _encode(self, phrase: str) -> list[int]:
         tokens: list[int] = self._tokenizer.encode(f" {phrase}").ids
         return tokens

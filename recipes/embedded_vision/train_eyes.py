@@ -8,7 +8,6 @@ schedule as one long session would have had.
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 import torch
@@ -18,17 +17,13 @@ from embedded_vision.data import (
     TrainingBatches,
     drawn_ahead,
     known_phrases,
-    tokenizer_vocabulary,
     untrained_signs,
 )
-from embedded_vision.fonts import TRAIN_FONTS
 from embedded_vision.measure import SETS, measure, validation_sets
-from embedded_vision.pictograms import TRAIN_SETS, load_pictograms
-from embedded_vision.pictures import Studio
-from embedded_vision.session import CHECKPOINT, LOG, Schedule, Session, keep_rows
+from embedded_vision.session import CHECKPOINT, LOG, Schedule, keep_rows
+from embedded_vision.stage import open_session, run_alone, stage_parser, training_studio
 from embedded_vision.state import EyesTraining, embedded_folder, read_state, untrained_eyes
 from embedded_vision.tower import SIZES, parameters_of
-from embedded_vision.words import word_lists
 
 _DISTANCE_WEIGHT = 0.5
 _TRAINING_SEED = 1
@@ -56,9 +51,7 @@ def losses_of(training: EyesTraining, batch: Batch) -> dict[str, torch.Tensor]:
 
 def run(options: argparse.Namespace) -> None:
     """One session."""
-    # Training and drawing share the cores; threads that wait must sleep.
-    torch.set_num_threads(options.threads)
-    options.out.mkdir(parents=True, exist_ok=True)
+    session = open_session(options, COLUMNS, options.rows)
     folder, file = embedded_folder(), options.out / CHECKPOINT
     phrases = known_phrases(folder)
     signs = untrained_signs(folder, phrases)
@@ -75,20 +68,10 @@ def run(options: argparse.Namespace) -> None:
         f"{training.size}: {parameters_of(training.eyes) / 1e6:.2f} M weights, {len(phrases)} tokens of "
         f"phrases, step {training.step}"
     )
-    known, _ = word_lists(tokenizer_vocabulary(folder))
-    studio = Studio(known, TRAIN_FONTS, load_pictograms(options.pictograms, TRAIN_SETS), _TRAINING_SEED)
+    studio = training_studio(options.pictograms, _TRAINING_SEED)
     batches = TrainingBatches(studio, phrases, options.rows, options.ramp)
     sets = validation_sets(folder, options.pictograms, options.validation_rows)
     schedule = Schedule(options.pictures // options.rows, options.learning_rate)
-    session = Session(
-        options.out,
-        COLUMNS,
-        options.minutes,
-        options.rows,
-        options.log_every,
-        options.validate_every,
-        options.save_minutes,
-    )
     session.run(
         training,
         drawn_ahead(batches, training.step, schedule.steps, options.workers),
@@ -100,29 +83,17 @@ def run(options: argparse.Namespace) -> None:
 
 def main() -> None:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint and the log")
-    parser.add_argument("--pictograms", type=Path, required=True)
+    parser = stage_parser(__doc__)
     parser.add_argument("--start", type=Path, help="checkpoint of stage 0")
     parser.add_argument("--signs", type=Path, help="checkpoint of stage 1, whose signs are learned")
     parser.add_argument("--size", choices=SIZES, default="medium", help="of the tower")
-    parser.add_argument("--minutes", type=float, required=True, help="how long this session may take")
     parser.add_argument("--pictures", type=int, default=400_000, help="of all sessions; the schedule's end")
     parser.add_argument("--ramp", type=int, default=60_000, help="pictures until the hardest ones come")
-    parser.add_argument("--rows", type=int, default=64, help="pictures in a batch")
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--log-every", type=int, default=50)
-    parser.add_argument("--validate-every", type=int, default=500)
-    parser.add_argument("--validation-rows", type=int, default=100)
-    parser.add_argument("--save-minutes", type=float, default=5)
+    parser.set_defaults(
+        rows=64, learning_rate=2e-3, workers=1, log_every=50, validate_every=500, validation_rows=100
+    )
     run(parser.parse_args())
 
 
 if __name__ == "__main__":
-    # Read by OpenMP when its first thread starts.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    main()
+    run_alone(main)

@@ -7,9 +7,7 @@ the tower costs half. A session lasts `--minutes`; the next one with the same `-
 from __future__ import annotations
 
 import argparse
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch.utils.data import Dataset
@@ -24,8 +22,9 @@ from embedded_vision.data import (
 from embedded_vision.fonts import HELD_OUT_FONTS, TRAIN_FONTS
 from embedded_vision.pictograms import TRAIN_SETS, load_pictograms
 from embedded_vision.pictures import Studio
-from embedded_vision.session import CHECKPOINT, LOG, Row, Schedule, Session, keep_rows
+from embedded_vision.session import CHECKPOINT, LOG, Row, Schedule, keep_rows
 from embedded_vision.signs import patch_letters
+from embedded_vision.stage import open_session, run_alone, stage_parser, training_studio
 from embedded_vision.state import EyesTraining, embedded_folder, untrained_eyes
 from embedded_vision.tower import SIZES, middle_states
 from embedded_vision.words import word_lists
@@ -33,7 +32,6 @@ from embedded_vision.words import word_lists
 Page = tuple[torch.Tensor, torch.Tensor]
 """Pixels uint8 (B, 3, SIDE, SIDE), letters (B, POSITIONS, LETTERS_IN_PATCH)."""
 _TRAINING_SEED, _VALIDATION_SEED = 2, 30_000
-_VALIDATION_PAGES = 64
 COLUMNS = ("step", "pictures", "rate", "total", "letters", "pictures_per_second", "read", "read_unseen_fonts")
 
 
@@ -79,31 +77,26 @@ def share_read(training: EyesTraining, pages: Page) -> float:
 
 def run(options: argparse.Namespace) -> None:
     """One session."""
-    torch.set_num_threads(options.threads)
-    options.out.mkdir(parents=True, exist_ok=True)
+    session = open_session(options, COLUMNS, options.rows)
     folder, file = embedded_folder(), options.out / CHECKPOINT
     eyes, aim = untrained_eyes(options.size, untrained_signs(folder, known_phrases(folder)))
     training = EyesTraining.begin(eyes, aim, options.size)
     if file.is_file():
         training.resume(file)
         keep_rows(options.out / LOG, training.step)
-    known, unseen = word_lists(tokenizer_vocabulary(folder))
+    pages = Pages(training_studio(options.pictograms, _TRAINING_SEED), options.rows, options.ramp)
+    _, unseen = word_lists(tokenizer_vocabulary(folder))
     pictograms = load_pictograms(options.pictograms, TRAIN_SETS)
-    pages = Pages(Studio(known, TRAIN_FONTS, pictograms, _TRAINING_SEED), options.rows, options.ramp)
+    fonts = {"read": TRAIN_FONTS, "read_unseen_fonts": HELD_OUT_FONTS}
     tested = {
-        "read": Pages(Studio(unseen, TRAIN_FONTS, pictograms, _VALIDATION_SEED), _VALIDATION_PAGES, 0)[0],
-        "read_unseen_fonts": Pages(
-            Studio(unseen, HELD_OUT_FONTS, pictograms, _VALIDATION_SEED), _VALIDATION_PAGES, 0
-        )[0],
+        name: Pages(Studio(unseen, some, pictograms, _VALIDATION_SEED), options.validation_rows, 0)[0]
+        for name, some in fonts.items()
     }
 
     def validate() -> Row:
         return {name: round(share_read(training, found), 4) for name, found in tested.items()}
 
     schedule = Schedule(options.pictures // options.rows, options.learning_rate)
-    session = Session(
-        options.out, COLUMNS, options.minutes, options.rows, options.log_every, options.validate_every
-    )
     session.run(
         training,
         drawn_ahead(pages, training.step, schedule.steps, options.workers),
@@ -115,23 +108,21 @@ def run(options: argparse.Namespace) -> None:
 
 def main() -> None:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint and the log")
-    parser.add_argument("--pictograms", type=Path, required=True)
+    parser = stage_parser(__doc__)
     parser.add_argument("--size", choices=SIZES, default="medium", help="of the tower")
-    parser.add_argument("--minutes", type=float, required=True, help="how long this session may take")
     parser.add_argument("--pictures", type=int, default=100_000, help="of all sessions; the schedule's end")
     parser.add_argument("--ramp", type=int, default=40_000, help="pages until the hardest ones come")
-    parser.add_argument("--rows", type=int, default=64, help="pages in a batch")
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--log-every", type=int, default=25)
-    parser.add_argument("--validate-every", type=int, default=100)
+    parser.set_defaults(
+        rows=64,
+        learning_rate=2e-3,
+        threads=2,
+        workers=1,
+        log_every=25,
+        validate_every=100,
+        validation_rows=64,
+    )
     run(parser.parse_args())
 
 
 if __name__ == "__main__":
-    # Read by OpenMP when its first thread starts.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    main()
+    run_alone(main)

@@ -7,7 +7,6 @@ session lasts `--minutes`; the next one with the same `--out` goes on.
 from __future__ import annotations
 
 import argparse
-import os
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +24,9 @@ from embedded_vision.pictures import Picture, Studio
 from embedded_vision.plain_questions import own_answers, plain_questions
 from embedded_vision.questions import Examiner, main_questions
 from embedded_vision.reader import Reader
-from embedded_vision.session import CHECKPOINT, LOG, Row, Schedule, Session, keep_rows
+from embedded_vision.session import CHECKPOINT, LOG, Row, Schedule, keep_rows
 from embedded_vision.signs import Phrases, patch_letters
+from embedded_vision.stage import open_session, run_alone, stage_parser, training_studio
 from embedded_vision.state import ReaderTraining, embedded_folder
 from embedded_vision.words import word_lists
 
@@ -138,8 +138,7 @@ def lessons_of(out: Path, pictograms: Path, count: int) -> Lessons:
 
 def run(options: argparse.Namespace) -> None:
     """One session."""
-    torch.set_num_threads(options.threads)
-    options.out.mkdir(parents=True, exist_ok=True)
+    session = open_session(options, COLUMNS, options.rows)
     folder, file = embedded_folder(), options.out / CHECKPOINT
     phrases, chat = known_phrases(folder), ChatTokens(folder)
     torch.manual_seed(0)
@@ -147,21 +146,11 @@ def run(options: argparse.Namespace) -> None:
     if file.is_file():
         training.resume(file)
         keep_rows(options.out / LOG, training.step)
-    known, _ = word_lists(tokenizer_vocabulary(folder))
-    studio = Studio(known, TRAIN_FONTS, load_pictograms(options.pictograms, TRAIN_SETS), _TRAINING_SEED)
+    studio = training_studio(options.pictograms, _TRAINING_SEED)
     lessons = lessons_of(options.out, options.pictograms, options.questions)
     batches = SignBatches(studio, phrases, chat, lessons, options.rows, options.ramp)
     tested = tested_batches(phrases, chat, options.pictograms, options.validation_rows)
     schedule = Schedule(options.steps, options.learning_rate, _WARMUP_STEPS)
-    session = Session(
-        options.out,
-        COLUMNS,
-        options.minutes,
-        options.rows,
-        options.log_every,
-        options.validate_every,
-        options.save_minutes,
-    )
     session.run(
         training,
         drawn_ahead(batches, training.step, schedule.steps, options.workers),
@@ -173,27 +162,21 @@ def run(options: argparse.Namespace) -> None:
 
 def main() -> None:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint and the log")
-    parser.add_argument("--pictograms", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, required=True, help="how long this session may take")
+    parser = stage_parser(__doc__)
     parser.add_argument("--steps", type=int, default=500, help="of all sessions; the schedule's end")
     parser.add_argument("--ramp", type=int, default=150, help="steps until the hardest pictures come")
-    parser.add_argument("--rows", type=int, default=8, help="pictures in a batch")
     parser.add_argument("--questions", type=int, default=1, help="for each picture that is no paragraph")
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=0)
-    parser.add_argument("--log-every", type=int, default=10)
-    parser.add_argument("--validate-every", type=int, default=50)
-    parser.add_argument("--validation-rows", type=int, default=24)
-    parser.add_argument("--save-minutes", type=float, default=3)
+    parser.set_defaults(
+        rows=8,
+        learning_rate=1e-3,
+        workers=0,
+        log_every=10,
+        validate_every=50,
+        validation_rows=24,
+        save_minutes=3,
+    )
     run(parser.parse_args())
 
 
 if __name__ == "__main__":
-    # Read by OpenMP when its first thread starts.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    main()
+    run_alone(main)

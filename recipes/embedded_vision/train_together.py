@@ -6,7 +6,6 @@ A session lasts `--minutes`, and the next one with the same `--out` goes on wher
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 import torch
@@ -16,21 +15,17 @@ from embedded_vision.data import (
     drawn_ahead,
     known_phrases,
     pixels_of,
-    tokenizer_vocabulary,
     untrained_signs,
 )
-from embedded_vision.fonts import TRAIN_FONTS
 from embedded_vision.measure import SETS, Trial, measure, validation_sets
 from embedded_vision.packing import ChatTokens, pack
-from embedded_vision.pictograms import TRAIN_SETS, load_pictograms
-from embedded_vision.pictures import Studio
 from embedded_vision.questions import main_questions
 from embedded_vision.reader import Reader
-from embedded_vision.session import CHECKPOINT, LOG, Row, Schedule, Session, keep_rows
+from embedded_vision.session import CHECKPOINT, LOG, Row, Schedule, keep_rows
 from embedded_vision.signs import Phrases
+from embedded_vision.stage import open_session, run_alone, stage_parser, training_studio
 from embedded_vision.state import TogetherTraining, embedded_folder, read_state, untrained_eyes
 from embedded_vision.train_reader import lessons_of
-from embedded_vision.words import word_lists
 
 _TRAINING_SEED = 4
 _WARMUP_STEPS = 20
@@ -110,15 +105,13 @@ def begin(options: argparse.Namespace, phrases: Phrases, chat: ChatTokens) -> To
 
 def run(options: argparse.Namespace) -> None:
     """One session."""
-    torch.set_num_threads(options.threads)
-    options.out.mkdir(parents=True, exist_ok=True)
+    session = open_session(options, COLUMNS, options.rows + options.direct_rows)
     folder = embedded_folder()
     phrases, chat = known_phrases(folder), ChatTokens(folder)
     training = begin(options, phrases, chat)
     print(f"{training.size}, step {training.step}")
-    known, _ = word_lists(tokenizer_vocabulary(folder))
     batches = AnswerBatches(
-        Studio(known, TRAIN_FONTS, load_pictograms(options.pictograms, TRAIN_SETS), _TRAINING_SEED),
+        training_studio(options.pictograms, _TRAINING_SEED),
         phrases,
         chat,
         lessons_of(options.out, options.pictograms, options.questions),
@@ -126,15 +119,6 @@ def run(options: argparse.Namespace) -> None:
         options.direct_rows,
     )
     sets = validation_sets(folder, options.pictograms, options.validation_rows)
-    session = Session(
-        options.out,
-        COLUMNS,
-        options.minutes,
-        options.rows + options.direct_rows,
-        options.log_every,
-        options.validate_every,
-        options.save_minutes,
-    )
     schedule = Schedule(options.steps, options.learning_rate, _WARMUP_STEPS)
     session.run(
         training,
@@ -147,30 +131,18 @@ def run(options: argparse.Namespace) -> None:
 
 def main() -> None:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint and the log")
+    parser = stage_parser(__doc__)
     parser.add_argument("--eyes", type=Path, help="checkpoint of stage 2; read in the first session")
     parser.add_argument("--reader", type=Path, help="checkpoint of stage 1; read in the first session")
-    parser.add_argument("--pictograms", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, required=True, help="how long this session may take")
     parser.add_argument("--steps", type=int, default=500, help="of all sessions; the schedule's end")
-    parser.add_argument("--rows", type=int, default=8, help="pictures in a batch that are asked about")
-    parser.add_argument("--questions", type=int, default=1, help="for each of them")
+    parser.add_argument("--questions", type=int, default=1, help="for each picture that is asked about")
     parser.add_argument("--direct-rows", type=int, default=24, help="further pictures, looked at only")
     parser.add_argument("--direct-weight", type=float, default=0.3, help="of the losses of the eyes alone")
-    parser.add_argument("--learning-rate", type=float, default=5e-4)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=0)
-    parser.add_argument("--log-every", type=int, default=10)
-    parser.add_argument("--validate-every", type=int, default=100)
-    parser.add_argument("--validation-rows", type=int, default=48)
-    parser.add_argument("--save-minutes", type=float, default=5)
+    parser.set_defaults(
+        rows=8, learning_rate=5e-4, workers=0, log_every=10, validate_every=100, validation_rows=48
+    )
     run(parser.parse_args())
 
 
 if __name__ == "__main__":
-    # Read by OpenMP when its first thread starts.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    main()
+    run_alone(main)

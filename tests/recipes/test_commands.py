@@ -21,6 +21,7 @@ from embedded_vision import (
     train_reader,
     train_together,
 )
+from embedded_vision import stage as shared
 from embedded_vision.data import tokenizer_vocabulary
 from embedded_vision.measure import SETS
 from embedded_vision.pictograms import SIDE, load_pictograms
@@ -86,34 +87,34 @@ def stages_in(root: Path, pictograms: Path, text: Path, sessions: int) -> None:
         own = json.dumps([asdict(answer) for answer in answers])
         (root / stage / train_reader.OWN_ANSWERS).write_text(own)
     few = ("--threads", 1, "--workers", 0, "--log-every", 1, "--validate-every", 2)
+    tested = ("--validation-rows", 2)
     start = ("--start", root / "stage0" / CHECKPOINT, "--signs", root / "reader" / CHECKPOINT)
     both = ("--eyes", root / "eyes" / CHECKPOINT, "--reader", root / "reader" / CHECKPOINT)
-    for module, stage, arguments in (
-        (train_letters, "stage0", ("--size", "tiny", "--pictures", 6, "--rows", 2)),
-        (train_reader, "reader", ("--steps", 3, "--rows", 2, "--validation-rows", 2)),
+    for module, name, arguments in (
+        (train_letters, "stage0", ("--size", "tiny", "--pictures", 6, "--rows", 2, *tested)),
+        (train_reader, "reader", ("--steps", 3, "--rows", 2, *tested)),
         (
             train_eyes,
             "eyes",
-            ("--size", "tiny", "--pictures", 6, "--rows", 2, "--validation-rows", 2, *start),
+            ("--size", "tiny", "--pictures", 6, "--rows", 2, *tested, *start),
         ),
         (
             train_together,
             "together",
-            ("--steps", 3, "--rows", 2, "--direct-rows", 1, "--validation-rows", 2, *both),
+            ("--steps", 3, "--rows", 2, "--direct-rows", 1, *tested, *both),
         ),
     ):
-        train(module, root / stage, pictograms, *few, *arguments, sessions=sessions)
+        train(module, root / name, pictograms, *few, *arguments, sessions=sessions)
 
 
 @pytest.fixture(scope="module")
 def stages(small_text: Path, pictograms: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
     root = tmp_path_factory.mktemp("stages")
     with tiny_sizes(small_text) as patch:
-        for module in (train_letters, train_reader, train_eyes, train_together, measure):
+        for module in (shared, train_letters, train_reader, measure):
             patch.setattr(module, "TRAIN_FONTS", FONTS[:1])
         for module in (train_letters, measure):
             patch.setattr(module, "HELD_OUT_FONTS", FONTS[1:])
-        patch.setattr(train_letters, "_VALIDATION_PAGES", 2)
         stages_in(root / "whole", pictograms, small_text, sessions=1)
         stages_in(root / "halves", pictograms, small_text, sessions=2)
         yield Stages(root / "whole", root / "halves", pictograms)
