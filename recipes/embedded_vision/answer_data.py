@@ -6,7 +6,6 @@ import random
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
 from torch.utils.data import Dataset
 
 from embedded_vision.data import to_batch
@@ -15,6 +14,7 @@ from embedded_vision.packing import ChatTokens, Pack, pack
 from embedded_vision.pictures import Studio
 from embedded_vision.questions import Asked, Examiner, read
 from embedded_vision.signs import Phrases
+from embedded_vision.targets import Batch
 
 _PLAIN_SHARE = 0.2
 """Of the pictures, beside which one question is asked that they have nothing to do with."""
@@ -52,15 +52,11 @@ class AnswerBatch(NamedTuple):
     """Pictures, the first ones with questions.
 
     Attributes:
-        pixels: uint8 (B, 3, SIDE, SIDE).
-        phrases: (B, POSITIONS).
-        letters: (B, POSITIONS, LETTERS_IN_PATCH).
+        seen: All of them, with what the eyes are to say.
         questions: About the first pictures; the others are looked at only.
     """
 
-    pixels: torch.Tensor
-    phrases: torch.Tensor
-    letters: torch.Tensor
+    seen: Batch
     questions: Pack
 
 
@@ -97,4 +93,4 @@ class AnswerBatches(Dataset[AnswerBatch]):  # type: ignore[misc]
             ]
             for row, picture in enumerate(pictures[: self.rows])
         ]
-        return AnswerBatch(*to_batch(pictures, self.phrases), pack(questions))
+        return AnswerBatch(to_batch(pictures, self.phrases), pack(questions))

@@ -13,8 +13,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from embedded_vision.grounds import SIDE
 from embedded_vision.pictograms import read_names
+from embedded_vision.tower import INPUT_SIDE
 from levelhead.models._checkpoint import PICTURE_ADAPTER
 from levelhead.models._embedded_vision import EYES_FILE
 
@@ -65,7 +65,7 @@ def card(eyes: Path, measured: dict[str, Any]) -> str:
         batched_question=seconds["batched_question"],
         load=seconds["load"],
         threads=measured["threads"],
-        side=SIDE,
+        side=INPUT_SIDE,
         names=len(read_names()),
         licenses="\n".join(_licenses()),
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from embedded_vision.facts import NUMBERS, Nothing, Shapes
@@ -16,12 +18,14 @@ from embedded_vision.pictograms import read_names
 from embedded_vision.pictures import Picture, Studio
 from embedded_vision.scenes import SCENES
 from embedded_vision.shapes import COLORS, PLACES, SHAPES
-from embedded_vision.signs import Phrases, Signs, letter_tokens, patch_letters
+from embedded_vision.signs import Phrases, Signs, letter_tokens, patch_icons, patch_letters
+from embedded_vision.targets import UNSCORED, Batch
+from embedded_vision.tower import INPUT_SIDE, POSITIONS
 
-Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-"""Pixels uint8 (B, 3, SIDE, SIDE), phrases (B, POSITIONS), letters (B, POSITIONS, LETTERS_IN_PATCH)."""
-_PAGES = 0.2
-"""Share of pictures of training that are full of words."""
+_PAGES = 0.45
+"""Share of full pictures that are full of words; the others are full of pictograms."""
+_SPARSE = 0.5
+"""Share of the other pictures at the end of the ramp; at its beginning there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +55,11 @@ class TrainingBatches(Dataset[Batch]):  # type: ignore[misc]
         rng = random.Random(number)
         # Easy ones never quite go: the hardest level is the upper edge of a spread.
         difficulty = level * rng.random() ** 0.4
+        if rng.random() < _SPARSE * level:
+            return self.studio.picture(number, difficulty=difficulty)
         if rng.random() < _PAGES:
             return self.studio.page(number, difficulty=difficulty)
-        return self.studio.picture(number, difficulty=difficulty)
+        return self.studio.mosaic(number, difficulty=difficulty)
 
 
 def drawn_ahead(batches: Dataset[Any], start: int, end: int, workers: int) -> DataLoader[Any]:
@@ -69,16 +75,35 @@ def drawn_ahead(batches: Dataset[Any], start: int, end: int, workers: int) -> Da
 
 def to_batch(pictures: list[Picture], phrases: Phrases) -> Batch:
     """Tensors of some pictures."""
-    return (
+    return Batch(
         pixels_of([picture.image for picture in pictures]),
-        torch.tensor([phrases.row(picture.facts.phrase) for picture in pictures]),
+        torch.tensor([_phrase_row(picture, phrases) for picture in pictures]),
         torch.tensor([patch_letters(picture.letters) for picture in pictures]),
+        torch.tensor([_icons(picture) for picture in pictures]),
     )
 
 
+def _phrase_row(picture: Picture, phrases: Phrases) -> list[int]:
+    if len(picture.icons) > 1:
+        return [UNSCORED] * POSITIONS  # no phrase names them all
+    return phrases.row(picture.facts.phrase)
+
+
+def _icons(picture: Picture) -> list[int]:
+    numbers = icon_numbers()
+    return patch_icons([(numbers[name], box) for name, box in picture.icons])
+
+
+@cache
+def icon_numbers() -> dict[str, int]:
+    """A number for each name of a pictogram, from 1."""
+    return {name: number for number, name in enumerate(sorted(read_names()), start=1)}
+
+
 def pixels_of(images: list[Any]) -> torch.Tensor:
-    """uint8 (B, 3, SIDE, SIDE) of RGB pictures."""
-    stacked = torch.from_numpy(np.stack([np.asarray(image) for image in images]))
+    """uint8 (B, 3, INPUT_SIDE, INPUT_SIDE) of RGB pictures of any size."""
+    small = [image.resize((INPUT_SIDE, INPUT_SIDE), Image.Resampling.BICUBIC) for image in images]
+    stacked = torch.from_numpy(np.stack([np.asarray(image) for image in small]))
     return stacked.permute(0, 3, 1, 2).contiguous()
 
 

@@ -15,11 +15,11 @@ from safetensors.torch import save_file
 from transformers import AutoConfig, AutoTokenizer
 
 from embedded_vision.data import known_phrases, untrained_signs
-from embedded_vision.grounds import SIDE
 from embedded_vision.reader import ALPHA, RANK
+from embedded_vision.signs import ACROSS
 from embedded_vision.state import State, embedded_folder, read_state, untrained_eyes
 from embedded_vision.template import IMAGE_TOKEN, picture_template
-from embedded_vision.tower import DEVIATION, MEAN, PATCH, SIZES, Eyes, llava_config, tower_state
+from embedded_vision.tower import DEVIATION, INPUT_SIDE, MEAN, SIZES, Eyes, llava_config, tower_state
 from levelhead.models._checkpoint import PICTURE_ADAPTER
 from levelhead.models._embedded_vision import EYES_FILE, assemble
 
@@ -72,18 +72,18 @@ def processor_config() -> dict[str, object]:
     return {
         "processor_class": "LlavaProcessor",
         "image_token": IMAGE_TOKEN,
-        "num_additional_image_tokens": 0,
-        "patch_size": PATCH,
-        "vision_feature_select_strategy": "full",
+        "num_additional_image_tokens": 1,
+        "patch_size": INPUT_SIDE // ACROSS,
+        "vision_feature_select_strategy": "default",
         "image_processor": {
             "image_processor_type": "LlavaImageProcessor",
             "do_convert_rgb": True,
             "do_pad": True,
             "do_resize": True,
-            "size": {"height": SIDE, "width": SIDE},
+            "size": {"height": INPUT_SIDE, "width": INPUT_SIDE},
             "resample": 3,
             "do_center_crop": False,
-            "crop_size": {"height": SIDE, "width": SIDE},
+            "crop_size": {"height": INPUT_SIDE, "width": INPUT_SIDE},
             "do_rescale": True,
             "rescale_factor": 1 / 255,
             "do_normalize": True,

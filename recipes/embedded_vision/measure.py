@@ -119,8 +119,9 @@ def measure(eyes: Eyes, aim: Aim, phrases: Phrases, sets: dict[str, list[Trial]]
         right: list[float] = []
         with torch.inference_mode():
             for at in range(0, len(trials), _BATCH):
-                pixels, wanted, letters = to_batch(trials[at : at + _BATCH], phrases)
-                emitted, states = eyes(pixels)
+                batch = to_batch(trials[at : at + _BATCH], phrases)
+                letters, wanted = batch.letters, batch.phrases
+                emitted, states = eyes(batch.pixels)
                 if shows_text:
                     there = letters != 0
                     right += (aim.letters_told(states)[there] == letters[there]).float().tolist()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
@@ -27,11 +27,13 @@ class Picture:
         image: RGB, SIDE x SIDE.
         facts: What it shows.
         letters: Every letter on it, in reading order.
+        icons: The name of each pictogram on it and the box that it fills.
     """
 
     image: Image.Image
     facts: Facts
     letters: list[Letter]
+    icons: tuple[tuple[str, Box], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,32 @@ class Studio:
             "nothing": self._nothing,
         }[kind or drawn_kind]
         picture = drawing(rng, difficulty)
-        return Picture(weathered(rng, picture.image, difficulty), picture.facts, picture.letters)
+        return replace(picture, image=weathered(rng, picture.image, difficulty))
+
+    def mosaic(self, number: int, *, difficulty: float = 1.0) -> Picture:
+        """Draw a picture that is full of pictograms, to learn them from. Its facts tell of the first one.
+
+        Args:
+            number: Which one.
+            difficulty: From 0 (four of one size on a plain ground) to 1 (up to sixteen, everything).
+        """
+        rng = random.Random(f"{self.seed}/mosaic/{number}")
+        first = any_color(rng)
+        image = varied(rng, first, near(rng, first)) if rng.random() < difficulty else plain(first)
+        across = rng.choices((2, 3, 4), (1, 2 * difficulty, difficulty))[0]
+        cell = SIDE // across
+        shown = []
+        for place in range(across**2):
+            icon, name = self.pictograms.draw(rng)
+            side = round(cell * rng.uniform(0.95 - 0.2 * difficulty, 1.0 + 0.15 * difficulty))
+            left, top = (
+                round(cell * (at + rng.gauss(0, 0.08) * difficulty) + (cell - side) / 2)
+                for at in (place % across, place // across)
+            )
+            icon = _altered(rng, icon.resize((side, side)), difficulty)
+            image.paste(icon, (left, top), mask=icon)
+            shown.append((name, (left, top, left + icon.width, top + icon.height)))
+        return Picture(weathered(rng, image, difficulty), Thing(shown[0][0]), [], tuple(shown))
 
     def page(self, number: int, *, difficulty: float = 1.0) -> Picture:
         """Draw a picture that is full of words, some forty letters, to learn letters from.
@@ -118,7 +145,7 @@ class Studio:
 
     def _text(self, rng: random.Random, difficulty: float) -> str:
         longest = round(5 + 7 * difficulty)
-        count = rng.choices((1, 2, 3, 4), (6, 4 * difficulty, 2 * difficulty, difficulty))[0]
+        count = rng.choices((1, 2, 3, 4), (6, 3 * difficulty, difficulty, difficulty / 2))[0]
         return self.words.phrase(rng, count, longest)
 
     def _words(self, rng: random.Random, difficulty: float) -> Picture:
@@ -133,7 +160,7 @@ class Studio:
             text,
             box=(margin, margin, SIDE - margin, SIDE - margin),
             font_name=rng.choice(self.fonts),
-            pixels=round(rng.uniform(40 - 24 * difficulty, 64)),
+            pixels=round(rng.uniform(40 - 16 * difficulty, 64)),
             ink=ink_on(rng, (first, second), least=120 - 60 * difficulty),
             rng=rng,
             jitter=difficulty,
@@ -152,7 +179,7 @@ class Studio:
             text,
             box=surface,
             font_name=rng.choice(self.fonts),
-            pixels=rng.randint(18, 44),
+            pixels=rng.randint(22, 44),
             ink=ink_on(rng, (color,)),
             rng=rng,
             jitter=difficulty,
@@ -166,8 +193,10 @@ class Studio:
         first: Color = any_color(rng)
         image = varied(rng, first, near(rng, first)) if rng.random() < difficulty else plain(first)
         x, y = ((SIDE - side) * (0.5 + difficulty * (rng.random() - 0.5)) for _ in range(2))
-        image.paste(icon, (round(x), round(y)), mask=icon)
-        return Picture(image, Thing(name), [])
+        left, top = round(x), round(y)
+        image.paste(icon, (left, top), mask=icon)
+        box = (left, top, left + icon.width, top + icon.height)
+        return Picture(image, Thing(name), [], ((name, box),))
 
     def _shapes(self, rng: random.Random, difficulty: float) -> Picture:
         first = rng.choice(((255, 255, 255), (255, 255, 255), (235, 235, 235), (20, 20, 20)))

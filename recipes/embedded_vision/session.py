@@ -38,6 +38,10 @@ class Training(Protocol):
         """Write all that a later session needs to go on."""
 
 
+SHARE = "rate_share"
+"""Name of a setting of an optimizer's group: which part of the learning rate it gets; all without it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """The learning rate of each step.
@@ -151,7 +155,7 @@ def trained_by(optimizer: Any) -> Sequence[torch.Tensor]:
 def train_step(training: Training, losses: dict[str, torch.Tensor], rate: float) -> Row:
     """Lower the loss named `total`; returns all of them as numbers."""
     for group in training.optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get(SHARE, 1.0)
     training.optimizer.zero_grad()
     losses["total"].backward()
     nn.utils.clip_grad_norm_(trained_by(training.optimizer), _CLIP)

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from embedded_vision.grounds import SIDE
-from embedded_vision.lettering import Letter
+from embedded_vision.lettering import Box, Letter
 from embedded_vision.tower import PATCH, POSITIONS
 
 ACROSS = SIDE // PATCH
@@ -46,6 +46,24 @@ def patch_letters(letters: Sequence[Letter]) -> list[list[int]]:
                 raise ValueError(f"There is no sign for the letter {letter.letter!r}; write printable ASCII.")
             patches[row * ACROSS + column].append(number + _PRINTABLE * letter.is_first)
     return [(patch + [0] * LETTERS_IN_PATCH)[:LETTERS_IN_PATCH] for patch in patches]
+
+
+def patch_icons(icons: Sequence[tuple[int, Box]]) -> list[int]:
+    """Which pictogram each patch shows, the last one where several overlap.
+
+    Args:
+        icons: Number of each, from 1, and the box that it fills.
+
+    Returns:
+        (POSITIONS), 0 for none: a patch counts if its middle lies in the box.
+    """
+    patches = [0] * POSITIONS
+    for number, (left, top, right, bottom) in icons:
+        for place in range(POSITIONS):
+            x, y = (PATCH * (at + 0.5) for at in (place % ACROSS, place // ACROSS))
+            if left <= x < right and top <= y < bottom:
+                patches[place] = number
+    return patches
 
 
 class Phrases:

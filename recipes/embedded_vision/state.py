@@ -9,14 +9,15 @@ from typing import Any
 
 import torch
 
-from embedded_vision.muon import Muon, Optimizers
+from embedded_vision.pictograms import read_names
 from embedded_vision.reader import Reader
+from embedded_vision.session import SHARE
 from embedded_vision.signs import Signs
 from embedded_vision.targets import Aim
 from embedded_vision.tower import SIZES, Eyes, llava_config
 
-_MATRICES = ("vision_tower.encoder.", "multi_modal_projector.")
 _DECAY = 0.05
+_PROJECTOR_SHARE = 0.2
 _FIRST_SCALE = 0.1
 _BETAS = (0.9, 0.98)
 State = dict[str, Any]
@@ -35,13 +36,13 @@ class ReaderTraining:
 
     signs: Signs
     reader: Reader
-    optimizer: Optimizers
+    optimizer: torch.optim.AdamW
     step: int = 0
 
     @classmethod
     def begin(cls, signs: Signs, reader: Reader) -> ReaderTraining:
         """An untrained adapter."""
-        return cls(signs, reader, Optimizers(_adamw([*signs.parameters(), *reader.trained])))
+        return cls(signs, reader, _adamw([*signs.parameters(), *reader.trained]))
 
     def save(self, file: Path) -> None:
         """Write a checkpoint."""
@@ -77,13 +78,13 @@ class EyesTraining:
     eyes: Eyes
     aim: Aim
     size: str
-    optimizer: Optimizers
+    optimizer: torch.optim.AdamW
     step: int = 0
 
     @classmethod
     def begin(cls, eyes: Eyes, aim: Aim, size: str) -> EyesTraining:
         """A stage that has not begun."""
-        return cls(eyes=eyes, aim=aim, size=size, optimizer=_muon(eyes, aim, []))
+        return cls(eyes=eyes, aim=aim, size=size, optimizer=_eyes_adamw(eyes, aim))
 
     def state(self) -> State:
         """All that a later session needs to go on."""
@@ -131,7 +132,7 @@ class TogetherTraining(EyesTraining):
     @classmethod
     def together(cls, eyes: Eyes, aim: Aim, size: str, reader: Reader) -> TogetherTraining:
         """A stage that has not begun."""
-        optimizer = _muon(eyes, aim, reader.trained)
+        optimizer = _eyes_adamw(eyes, aim, reader.trained)
         return cls(eyes=eyes, aim=aim, size=size, optimizer=optimizer, reader=reader)
 
     def state(self) -> State:
@@ -159,10 +160,11 @@ def untrained_eyes(size: str, signs: Signs, seed: int = 0) -> tuple[Eyes, Aim]:
     torch.manual_seed(seed)
     text = AutoConfig.from_pretrained(embedded_folder())
     eyes = Eyes(llava_config(SIZES[size], text, image_token_id=0))
+    eyes.to(memory_format=torch.channels_last)
     with torch.no_grad():
         # Else the first embeddings would be several times longer than any real one.
         eyes.multi_modal_projector.linear_2.weight.mul_(_FIRST_SCALE)
-    return eyes, Aim(signs, SIZES[size].width)
+    return eyes, Aim(signs, SIZES[size].width, len(read_names()))
 
 
 def write_state(file: Path, state: State) -> None:
@@ -178,15 +180,13 @@ def read_state(file: Path) -> State:
     return state
 
 
-def _muon(eyes: Eyes, aim: Aim, adapter: Iterable[torch.Tensor]) -> Optimizers:
-    """Muon for the matrices of tower and projector, AdamW for the rest."""
-    matrices: list[torch.Tensor] = []
-    others: list[torch.Tensor] = []
-    for name, weight in [*eyes.named_parameters(), *aim.named_parameters()]:
-        if weight.requires_grad:
-            is_matrix = weight.dim() == 2 and name.startswith(_MATRICES)
-            (matrices if is_matrix else others).append(weight)
-    return Optimizers(Muon(matrices, weight_decay=_DECAY), _adamw([*others, *adapter]))
+def _eyes_adamw(eyes: Eyes, aim: Aim, adapter: Iterable[torch.Tensor] = ()) -> torch.optim.AdamW:
+    """Over all that learns. At the tower's rate the projector overshoots: embeddings are short vectors."""
+    projector = [*eyes.multi_modal_projector.parameters()]
+    others = [*eyes.vision_tower.parameters(), *aim.parameters(), *adapter]
+    optimizer = _adamw(weight for weight in others if weight.requires_grad)
+    optimizer.add_param_group({"params": projector, "weight_decay": _DECAY, SHARE: _PROJECTOR_SHARE})
+    return optimizer
 
 
 def _adamw(weights: Iterable[torch.Tensor]) -> torch.optim.AdamW:

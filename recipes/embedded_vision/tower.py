@@ -1,6 +1,8 @@
-"""The eyes: a SigLIP tower of small size and the projector of LLaVA, built by transformers' own classes.
+"""The eyes: a convolutional tower with a small transformer behind it, and the projector of LLaVA.
 
-SigLIP rather than CLIP: it has no class token, so 64 patches are 64 positions and nothing is thrown away.
+All of it are transformers' own classes: DPT in its hybrid form, whose patches are seen by a ResNet. A tower
+of patches alone (SigLIP) takes several times as many pictures to read as well, because each letter must be
+learned anew for each place in a patch; `try_towers` compares.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import LlamaConfig, LlavaConfig, SiglipVisionConfig, SiglipVisionModel
+from transformers import DPTConfig, DPTModel, LlamaConfig, LlavaConfig, ResNetConfig
 from transformers.models.llava.modeling_llava import LlavaMultiModalProjector
 
 from embedded_vision.grounds import SIDE
@@ -18,6 +20,10 @@ from embedded_vision.grounds import SIDE
 PATCH = 24
 POSITIONS = (SIDE // PATCH) ** 2
 """Patches of a picture, each of which takes a position in the language model's prompt."""
+INPUT_SIDE = 128
+"""Pixels of width and height that the tower sees; pictures are drawn larger and made smaller."""
+_STRIDE = 16
+"""Pixels of the tower's input that make a patch: the ResNet halves four times."""
 FEATURE_LAYER = -1
 """Which hidden states go into the projector; the same in training and in `LlavaForConditionalGeneration`."""
 MEAN, DEVIATION = 0.5, 0.5
@@ -26,30 +32,46 @@ MEAN, DEVIATION = 0.5, 0.5
 
 @dataclass(frozen=True, slots=True)
 class TowerSize:
-    """Width, depth and heads of a tower; its inner width is four times the width."""
+    """Channels and depths of the three stages of the ResNet; width, layers and heads of the transformer.
 
+    Its inner width is four times the width.
+    """
+
+    stem: int
+    channels: tuple[int, int, int]
+    depths: tuple[int, int, int]
     width: int
     layers: int
     heads: int
 
 
 SIZES = {
-    "small": TowerSize(192, 4, 3),
-    "medium": TowerSize(256, 4, 4),
-    "large": TowerSize(288, 6, 6),
+    "small": TowerSize(24, (48, 96, 192), (1, 1, 1), 192, 2, 3),
+    "medium": TowerSize(32, (64, 128, 256), (1, 1, 1), 256, 3, 4),
+    "large": TowerSize(32, (64, 128, 256), (2, 2, 1), 320, 4, 5),
 }
 
 
 def llava_config(size: TowerSize, text: LlamaConfig, image_token_id: int) -> LlavaConfig:
     """Settings of the whole model."""
-    vision = SiglipVisionConfig(
+    stages = ResNetConfig(
+        embedding_size=size.stem,
+        hidden_sizes=list(size.channels),
+        depths=list(size.depths),
+        layer_type="basic",
+        out_features=["stage1", "stage2", "stage3"],
+    )
+    vision = DPTConfig(
+        is_hybrid=True,
+        backbone_config=stages,
+        backbone_featmap_shape=[1, size.channels[-1], INPUT_SIDE // _STRIDE, INPUT_SIDE // _STRIDE],
+        image_size=INPUT_SIDE,
+        patch_size=_STRIDE,
         hidden_size=size.width,
         intermediate_size=4 * size.width,
         num_hidden_layers=size.layers,
         num_attention_heads=size.heads,
-        image_size=SIDE,
-        patch_size=PATCH,
-        vision_use_head=False,
+        pooler_output_size=1,
     )
     return LlavaConfig(
         vision_config=vision,
@@ -57,7 +79,8 @@ def llava_config(size: TowerSize, text: LlamaConfig, image_token_id: int) -> Lla
         image_token_index=image_token_id,
         image_seq_length=POSITIONS,
         vision_feature_layer=FEATURE_LAYER,
-        vision_feature_select_strategy="full",
+        # The class token is left out.
+        vision_feature_select_strategy="default",
     )
 
 
@@ -66,40 +89,27 @@ class Eyes(nn.Module):  # type: ignore[misc]
 
     def __init__(self, config: LlavaConfig) -> None:
         super().__init__()
-        self.vision_tower = SiglipVisionModel(config.vision_config)
+        self.vision_tower = DPTModel(config.vision_config)
         self.multi_modal_projector = LlavaMultiModalProjector(config)
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Look at pictures.
 
         Args:
-            pixels: uint8 (B, 3, SIDE, SIDE).
+            pixels: uint8 (B, 3, INPUT_SIDE, INPUT_SIDE).
 
         Returns:
             Input embeddings for the language model (B, POSITIONS, embedding size), and what the tower knows
             of each patch (B, POSITIONS, width).
         """
-        states = self.vision_tower(scaled(pixels), output_hidden_states=True).hidden_states[FEATURE_LAYER]
+        seen = self.vision_tower(scaled(pixels), output_hidden_states=True)
+        states = seen.hidden_states[FEATURE_LAYER][:, 1:]
         return self.multi_modal_projector(states), states
 
 
-def middle_states(eyes: Eyes, pixels: torch.Tensor) -> torch.Tensor:
-    """What the middle of the tower knows of each patch (B, POSITIONS, width), at half the cost.
-
-    Args:
-        eyes: The tower.
-        pixels: uint8 (B, 3, SIDE, SIDE).
-    """
-    states: torch.Tensor = eyes.vision_tower.embeddings(scaled(pixels))
-    layers = eyes.vision_tower.encoder.layers
-    for layer in layers[: (len(layers) + 1) // 2]:
-        states = layer(states, None)
-    return states
-
-
 def scaled(pixels: torch.Tensor) -> torch.Tensor:
-    """Channels from 0..255 to -1..1."""
-    return (pixels.float() / 255 - MEAN) / DEVIATION
+    """Channels from 0..255 to -1..1, laid out as a CPU's convolutions are fastest."""
+    return ((pixels.float() / 255 - MEAN) / DEVIATION).contiguous(memory_format=torch.channels_last)
 
 
 def parameters_of(module: nn.Module) -> int:
@@ -108,8 +118,8 @@ def parameters_of(module: nn.Module) -> int:
 
 
 def tower_state(eyes: Eyes) -> dict[str, Any]:
-    """The weights to ship, as fp16 on the CPU."""
+    """The weights to ship, as fp16 on the CPU; what counts stays whole."""
     return {
-        name: weight.detach().to("cpu", torch.float16).contiguous()
+        name: weight.detach().to("cpu", torch.float16 if weight.is_floating_point() else None).contiguous()
         for name, weight in eyes.state_dict().items()
     }

@@ -1,8 +1,9 @@
 """Stage 2: tower and projector learn to say the signs of a picture. The language model takes no part.
 
-One picture in five is a page full of words, because letters are learned from letters. A session lasts
-`--minutes`; the next one with the same `--out` goes on where it stopped, with the same pictures and the same
-schedule as one long session would have had.
+Many pictures are pages full of words or mosaics of pictograms, so that a picture teaches many letters or
+names. Batches are small, because with more steps the same pictures teach more. A session
+lasts `--minutes`; the next one with the same `--out` goes on where it stopped, with the same pictures and the
+same schedule as one long session would have had.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from pathlib import Path
 import torch
 
 from embedded_vision.data import (
-    Batch,
     TrainingBatches,
     drawn_ahead,
     known_phrases,
@@ -23,9 +23,11 @@ from embedded_vision.measure import SETS, measure, validation_sets
 from embedded_vision.session import CHECKPOINT, LOG, Schedule, keep_rows
 from embedded_vision.stage import open_session, run_alone, stage_parser, training_studio
 from embedded_vision.state import EyesTraining, embedded_folder, read_state, untrained_eyes
+from embedded_vision.targets import Batch
 from embedded_vision.tower import SIZES, parameters_of
 
-_DISTANCE_WEIGHT = 0.5
+_WEIGHTS = {"letters": 1.0, "icons": 1.0, "phrases": 2.0, "distance": 0.5}
+"""Letters are in most pictures, things and shapes in some; their phrases would be learned last."""
 _TRAINING_SEED = 1
 COLUMNS = (
     "step",
@@ -33,6 +35,7 @@ COLUMNS = (
     "rate",
     "total",
     "letters",
+    "icons",
     "phrases",
     "distance",
     "pictures_per_second",
@@ -42,10 +45,9 @@ COLUMNS = (
 
 def losses_of(training: EyesTraining, batch: Batch) -> dict[str, torch.Tensor]:
     """The losses of a batch, and the one that is lowered."""
-    pixels, phrases, letters = batch
-    emitted, states = training.eyes(pixels)
-    losses: dict[str, torch.Tensor] = training.aim(emitted, states, phrases, letters)
-    total = losses["letters"] + losses["phrases"] + _DISTANCE_WEIGHT * losses["distance"]
+    emitted, states = training.eyes(batch.pixels)
+    losses: dict[str, torch.Tensor] = training.aim(emitted, states, batch)
+    total = torch.stack([weight * losses[name] for name, weight in _WEIGHTS.items()]).sum()
     return losses | {"total": total}
 
 
@@ -59,8 +61,6 @@ def run(options: argparse.Namespace) -> None:
     if file.is_file():
         training.resume(file)
         keep_rows(options.out / LOG, training.step)
-    elif options.start is not None:
-        training.start_from(read_state(options.start))
     if options.signs is not None:
         # They may have been learned further since the last session.
         signs.load_state_dict(read_state(options.signs)["signs"])
@@ -84,13 +84,12 @@ def run(options: argparse.Namespace) -> None:
 def main() -> None:
     """Read the command line."""
     parser = stage_parser(__doc__)
-    parser.add_argument("--start", type=Path, help="checkpoint of stage 0")
     parser.add_argument("--signs", type=Path, help="checkpoint of stage 1, whose signs are learned")
     parser.add_argument("--size", choices=SIZES, default="medium", help="of the tower")
-    parser.add_argument("--pictures", type=int, default=400_000, help="of all sessions; the schedule's end")
-    parser.add_argument("--ramp", type=int, default=60_000, help="pictures until the hardest ones come")
+    parser.add_argument("--pictures", type=int, default=200_000, help="of all sessions; the schedule's end")
+    parser.add_argument("--ramp", type=int, default=40_000, help="pictures until the hardest ones come")
     parser.set_defaults(
-        rows=64, learning_rate=2e-3, workers=1, log_every=50, validate_every=500, validation_rows=100
+        rows=16, learning_rate=1.5e-3, workers=1, log_every=100, validate_every=500, validation_rows=150
     )
     run(parser.parse_args())
 

@@ -38,6 +38,7 @@ COLUMNS = (
     "answer",
     "right",
     "letters",
+    "icons",
     "phrases",
     "distance",
     "pictures_per_second",
@@ -50,12 +51,12 @@ def losses_of(
     training: TogetherTraining, batch: AnswerBatch, direct_weight: float
 ) -> dict[str, torch.Tensor]:
     """The losses of a batch, the share of right answers, and the loss that is lowered."""
-    emitted, states = training.eyes(batch.pixels)
+    emitted, states = training.eyes(batch.seen.pixels)
     reading = training.reader.read(emitted[: len(batch.questions.tokens)], batch.questions)
-    losses: dict[str, torch.Tensor] = training.aim(emitted, states, batch.phrases, batch.letters)
+    losses: dict[str, torch.Tensor] = training.aim(emitted, states, batch.seen)
     hits = [hit for row in reading.is_right for hit in row]
     # The distance is left out: the signs are where the eyes start from, not where they must stay.
-    direct = losses["letters"] + losses["phrases"]
+    direct = losses["letters"] + losses["icons"] + losses["phrases"]
     return losses | {
         "answer": reading.loss,
         "right": torch.tensor(sum(hits) / len(hits)),

@@ -26,7 +26,7 @@ from embedded_vision.words import WordList
 # Part of the package's own dependencies, so the tests draw without the recipe's other fonts.
 FONTS = ("Lato-Regular.ttf", "Manrope-Bold.ttf")
 WORDS = WordList({3: ("cat", "sun"), 5: ("berry", "house"), 8: ("notebook",), 12: ("intelligence",)})
-TINY = TowerSize(width=64, layers=2, heads=2)
+TINY = TowerSize(8, (16, 32, 64), (1, 1, 1), width=64, layers=2, heads=2)
 
 
 @pytest.fixture(scope="session")

@@ -219,10 +219,10 @@ def test_a_batch_with_questions_follows_from_its_number(
     batches = AnswerBatches(studio, phrases, chat, lessons, rows=2, direct_rows=1)
     here = batches[7]
     there = next(iter(drawn_ahead(batches, 7, 8, workers=1)))
-    for part, other in zip(here[:3], there[:3], strict=True):
+    for part, other in zip(here.seen, there.seen, strict=True):
         assert torch.equal(part, other)
     assert torch.equal(here.questions.tokens, there.questions.tokens)
-    assert len(here.pixels) == len(here.phrases) == len(here.letters) == 3
+    assert len(here.seen.pixels) == len(here.seen.phrases) == len(here.seen.letters) == 3
     assert len(here.questions.tokens) == 2
 
 

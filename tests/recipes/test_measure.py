@@ -23,10 +23,11 @@ class KnownPictures(nn.Module):  # type: ignore[misc]
 
     def __init__(self, trials: list[Trial], phrases: Phrases, signs: Signs) -> None:
         super().__init__()
-        self.pixels, numbers, letters = to_batch(trials, phrases)
+        batch = to_batch(trials, phrases)
+        self.pixels = batch.pixels
         with torch.no_grad():
-            self.emitted = signs(letters, numbers)
-        self.states = nn.functional.one_hot(letters, LETTER_CLASSES).flatten(2).float()
+            self.emitted = signs(batch.letters, batch.phrases)
+        self.states = nn.functional.one_hot(batch.letters, LETTER_CLASSES).flatten(2).float()
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         emitted = torch.zeros(len(pixels), *self.emitted.shape[1:])
@@ -39,7 +40,7 @@ class KnownPictures(nn.Module):  # type: ignore[misc]
 
 @pytest.fixture
 def aim(signs: Signs) -> Aim:
-    aim = Aim(signs, width=ROOM)
+    aim = Aim(signs, width=ROOM, names=3)
     with torch.no_grad():
         aim.letters.weight.copy_(torch.eye(ROOM))
         aim.letters.bias.zero_()

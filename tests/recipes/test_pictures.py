@@ -145,6 +145,30 @@ def test_unseen_words_are_kept_out_of_the_training_list() -> None:
     assert all(is_unseen(word.upper()) for word in both)
 
 
+def test_half_of_the_words_are_common_ones() -> None:
+    common = [
+        f"w{chr(97 + one)}{chr(97 + two)}{chr(97 + other)}"
+        for one in range(26)
+        for two in range(26)
+        for other in range(2)
+    ]
+    rare = [f"r{word}" for word in common]
+    vocabulary = {f"Ġ{word}": number for number, word in enumerate([*common, *rare])}
+    known, unseen = word_lists(vocabulary)
+    assert not unseen.common
+    assert len(known.common) == 1000
+    assert not any(is_unseen(word) for word in known.common)
+    rng = random.Random(0)
+    drawn = [known.draw(rng).lower() for _ in range(600)]
+    words = [word for word in drawn if not word.isdigit()]
+    # Half, and of the other half those that are common by chance.
+    assert 0.6 < sum(word in known.common for word in words) / len(words) < 0.85
+    assert all(word in known for word in words)
+    beyond = {f"Ġ{word}": 20_000 + number for number, word in enumerate(common)}
+    filled = {f"<{number}>": number for number in range(20_000)}
+    assert not word_lists(filled | beyond)[0].by_length
+
+
 def test_nothing_that_is_measured_on_is_trained_on() -> None:
     assert not set(TRAIN_FONTS) & set(HELD_OUT_FONTS)
     families = [

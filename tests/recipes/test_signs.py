@@ -5,12 +5,14 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from embedded_vision.data import known_phrases, tokenizer_vocabulary, untrained_signs
+from embedded_vision.grounds import SIDE
 from embedded_vision.lettering import Letter
 from embedded_vision.pictures import KINDS, Studio
 from embedded_vision.signs import (
@@ -20,6 +22,7 @@ from embedded_vision.signs import (
     Phrases,
     Signs,
     letter_tokens,
+    patch_icons,
     patch_letters,
 )
 from embedded_vision.state import embedded_folder
@@ -60,6 +63,30 @@ def test_letters_past_a_patch_s_room_or_outside_of_the_picture_are_left_out() ->
     patches = patch_letters([Letter(letter, 5, 30) for letter in "wxyzab"] + outside)
     assert patches[ACROSS] == [number(letter) for letter in "wxyz"]
     assert sum(any(patch) for patch in patches) == 1
+
+
+def test_a_pictogram_fills_the_patches_whose_middle_its_box_has() -> None:
+    first = (1, (0, 0, 2 * PATCH - 8, PATCH))
+    second = (2, (PATCH, 0, 2 * PATCH, 2 * PATCH))
+    patches = patch_icons([first, second])
+    assert patches[:ACROSS] == [1, 2, 0, 0, 0, 0, 0, 0]
+    assert patches[ACROSS : 2 * ACROSS] == [0, 2, 0, 0, 0, 0, 0, 0]
+    assert not any(patches[2 * ACROSS :])
+
+
+def test_the_patches_of_a_mosaic_show_its_pictograms(studio: Studio) -> None:
+    counts = set()
+    for drawn in range(20):
+        picture = studio.mosaic(drawn)
+        counts.add(len(picture.icons))
+        shown = np.array(patch_icons([(1, box) for _, box in picture.icons]), dtype=bool)
+        assert shown.mean() > 0.5
+        assert picture.image.tobytes() == studio.mosaic(drawn).image.tobytes()
+    assert counts == {4, 9, 16}
+    [(name, (left, top, right, bottom))] = studio.picture(1, difficulty=0.0, kind="pictogram").icons
+    assert name == "an apple"
+    assert 0 <= left < right <= SIDE
+    assert 0 <= top < bottom <= SIDE
 
 
 @pytest.mark.parametrize("letter", ["é", "¡", " ", "\n"])

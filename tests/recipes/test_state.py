@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from embedded_vision import train_eyes, train_letters, train_reader, train_together
+from embedded_vision import train_eyes, train_reader, train_together
 from embedded_vision.answer_data import AnswerBatches, Lessons
 from embedded_vision.data import TrainingBatches, untrained_signs
 from embedded_vision.packing import ChatTokens
@@ -28,11 +28,10 @@ from embedded_vision.state import (
     write_state,
 )
 from embedded_vision.tower import SIZES, TowerSize
-from embedded_vision.train_letters import Pages
 from embedded_vision.train_reader import SignBatches
 from tests.recipes.conftest import WORDS
 
-STAGES = ("letters", "reader", "eyes", "together")
+STAGES = ("reader", "eyes", "together")
 Losses = dict[str, torch.Tensor]
 
 
@@ -43,7 +42,6 @@ class Workshop:
         self._text, self._size, self._phrases, self._chat = text, size, phrases, chat
         lessons = Lessons(Examiner(WORDS, ("a dog", "an apple")), [Asked(PLAIN, "Hello?", "Hi.")], 1)
         self.batches: dict[str, Any] = {
-            "letters": Pages(studio, rows=2, ramp=0),
             "reader": SignBatches(studio, phrases, chat, lessons, rows=2, ramp=0),
             "eyes": TrainingBatches(studio, phrases, rows=4, ramp=0),
             "together": AnswerBatches(studio, phrases, chat, lessons, rows=2, direct_rows=1),
@@ -65,7 +63,6 @@ class Workshop:
         """The losses of a batch, what is drawn by chance always the same."""
         torch.manual_seed(training.step)
         of: dict[str, Callable[[], Losses]] = {
-            "letters": lambda: train_letters.losses_of(training, batch),
             "reader": lambda: train_reader.losses_of(training, batch),
             "eyes": lambda: train_eyes.losses_of(training, batch),
             "together": lambda: train_together.losses_of(training, batch, 0.3),
@@ -135,8 +132,8 @@ def test_steps_on_a_batch_lower_its_losses(
 def test_each_stage_changes_its_own_weights_only(workshop: Workshop, tmp_path: Path) -> None:
     expected = {
         "reader": {"signs", "adapter"},
-        "eyes": {"eyes", "letters", "sharpness"},
-        "together": {"eyes", "letters", "sharpness", "adapter"},
+        "eyes": {"eyes", "letters", "icons", "sharpness"},
+        "together": {"eyes", "letters", "icons", "sharpness", "adapter"},
     }
     for stage, wanted in expected.items():
         training = workshop.training(stage)
@@ -146,7 +143,8 @@ def test_each_stage_changes_its_own_weights_only(workshop: Workshop, tmp_path: P
         before, after = read_state(tmp_path / "before.pt"), read_state(tmp_path / "after.pt")
         aims = [state.get("aim", {}) for state in (before, after)]
         parts = {name: [state.get(name, {}) for state in (before, after)] for name in ("eyes", "adapter")}
-        parts["letters"] = [{name: aim[name] for name in aim if name.startswith("letters.")} for aim in aims]
+        for head in ("letters", "icons"):
+            parts[head] = [{name: aim[name] for name in aim if name.startswith(f"{head}.")} for aim in aims]
         parts["sharpness"] = [{name: aim[name] for name in aim if name == "log_sharpness"} for aim in aims]
         parts["signs"] = [
             state.get("signs", {name: aim[name] for name in aim if name.startswith("signs.")})
@@ -161,16 +159,16 @@ def test_each_stage_changes_its_own_weights_only(workshop: Workshop, tmp_path: P
 
 
 def test_a_next_stage_takes_over_weights_and_starts_counting_anew(workshop: Workshop, tmp_path: Path) -> None:
-    letters = workshop.training("letters")
-    workshop.steps("letters", letters, 2)
-    letters.save(tmp_path / CHECKPOINT)
+    eyes = workshop.training("eyes")
+    workshop.steps("eyes", eyes, 2)
+    eyes.save(tmp_path / CHECKPOINT)
     state = read_state(tmp_path / CHECKPOINT)
     together = workshop.training("together")
     adapter = {name: weight.clone() for name, weight in together.reader.adapter().items()}
     together.start_from(state)
     assert together.step == 0
-    assert_same(dict(together.eyes.state_dict()), dict(letters.eyes.state_dict()))
-    assert_same(dict(together.aim.state_dict()), dict(letters.aim.state_dict()))
+    assert_same(dict(together.eyes.state_dict()), dict(eyes.eyes.state_dict()))
+    assert_same(dict(together.aim.state_dict()), dict(eyes.aim.state_dict()))
     # Stages before have no adapter; this one keeps its own.
     assert_same(together.reader.adapter(), adapter)
     other = {name: weight + 1 for name, weight in adapter.items()}
@@ -182,7 +180,7 @@ def test_a_checkpoint_of_another_size_is_refused(
     workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workshop.training("eyes").save(tmp_path / CHECKPOINT)
-    monkeypatch.setitem(SIZES, "other", TowerSize(width=32, layers=1, heads=1))
+    monkeypatch.setitem(SIZES, "other", TowerSize(4, (4, 8, 16), (1, 1, 1), width=32, layers=1, heads=1))
     training = workshop.training("eyes")
     training.size = "other"
     with pytest.raises(ValueError, match="tower of size tiny; give it as --size"):

@@ -9,39 +9,41 @@ from embedded_vision.data import TrainingBatches, drawn_ahead
 from embedded_vision.facts import Writing
 from embedded_vision.pictures import Studio
 from embedded_vision.signs import ACROSS, LETTER_CLASSES, LETTERS_IN_PATCH, Phrases, Signs
-from embedded_vision.targets import Aim
+from embedded_vision.targets import UNSCORED, Aim, Batch
 from embedded_vision.tower import POSITIONS
 
+NO_PIXELS = torch.zeros(0)
 ROOM = LETTERS_IN_PATCH * LETTER_CLASSES
 
 
 @pytest.fixture
 def aim(signs: Signs) -> Aim:
-    return Aim(signs, width=8)
+    return Aim(signs, width=8, names=3)
 
 
 @pytest.fixture
-def said(phrases: Phrases) -> tuple[torch.Tensor, torch.Tensor]:
-    """Phrases and letters of two pictures: a thing, and a sign with two letters in its first patch."""
+def said(phrases: Phrases) -> Batch:
+    """What is to be said of two pictures: a thing, and a sign with two letters in its first patch."""
     letters = torch.zeros(2, POSITIONS, LETTERS_IN_PATCH, dtype=torch.long)
     letters[1, 0, :2] = torch.tensor([40, 50])
-    return torch.tensor([phrases.row("an apple"), phrases.row("a sign")]), letters
+    rows = torch.tensor([phrases.row("an apple"), phrases.row("a sign")])
+    icons = torch.zeros(2, POSITIONS, dtype=torch.long)
+    icons[0, :6] = 2
+    return Batch(NO_PIXELS, rows, letters, icons)
 
 
 def states(width: int = 8) -> torch.Tensor:
     return torch.zeros(2, POSITIONS, width)
 
 
-def test_the_right_signs_are_the_best_that_can_be_said(
-    aim: Aim, said: tuple[torch.Tensor, torch.Tensor]
-) -> None:
-    phrases, letters = said
+def test_the_right_signs_are_the_best_that_can_be_said(aim: Aim, said: Batch) -> None:
+    phrases, letters = said.phrases, said.letters
     with torch.no_grad():
         aim.log_sharpness.fill_(3.0)
         right = aim.signs(letters, phrases)
-        exact = aim(right, states(), phrases, letters)
-        longer = aim(1.5 * right, states(), phrases, letters)
-        elsewhere = aim(right.roll(1, dims=1), states(), phrases, letters)
+        exact = aim(right, states(), said)
+        longer = aim(1.5 * right, states(), said)
+        elsewhere = aim(right.roll(1, dims=1), states(), said)
     assert exact["distance"] == 0
     assert longer["distance"] == pytest.approx(0.25)
     assert exact["phrases"] < 0.1 * elsewhere["phrases"]
@@ -54,11 +56,9 @@ def test_every_token_of_the_phrases_is_nearest_to_itself(aim: Aim, phrases: Phra
         assert aim.scores(aim.signs.spoken).argmax(dim=-1).tolist() == list(range(len(phrases)))
 
 
-def test_phrases_are_not_asked_of_patches_with_letters(
-    aim: Aim, said: tuple[torch.Tensor, torch.Tensor]
-) -> None:
+def test_phrases_are_not_asked_of_patches_with_letters(aim: Aim, said: Batch) -> None:
     emitted = torch.zeros(2, POSITIONS, aim.signs.blank.shape[0], requires_grad=True)
-    aim(emitted, states(), *said)["phrases"].backward()
+    aim(emitted, states(), said)["phrases"].backward()
     assert emitted.grad is not None
     change = emitted.grad.norm(dim=-1)
     # Only the first patch of the second picture has letters; there the phrase's first token is not wanted.
@@ -70,18 +70,49 @@ def test_phrases_are_not_asked_of_patches_with_letters(
 def test_where_letters_are_everywhere_no_phrase_is_asked_for(aim: Aim) -> None:
     letters = torch.full((1, POSITIONS, LETTERS_IN_PATCH), 40)
     emitted = torch.zeros(1, POSITIONS, aim.signs.blank.shape[0], requires_grad=True)
-    losses = aim(emitted, states()[:1], torch.zeros(1, POSITIONS, dtype=torch.long), letters)
+    blank = torch.zeros(1, POSITIONS, dtype=torch.long)
+    losses = aim(emitted, states()[:1], Batch(NO_PIXELS, blank, letters, blank))
     assert losses["phrases"] == 0
     losses["phrases"].backward()
     assert emitted.grad is not None
     assert not emitted.grad.any()
 
 
-def test_letters_are_told_at_their_place_in_their_patch(
-    signs: Signs, said: tuple[torch.Tensor, torch.Tensor]
+def test_where_no_phrase_is_asked_nothing_is_scored_but_the_pictograms(
+    aim: Aim, phrases: Phrases, said: Batch
 ) -> None:
-    _, letters = said
-    aim = Aim(signs, width=ROOM)
+    unasked = said._replace(
+        phrases=torch.full((2, POSITIONS), UNSCORED), letters=torch.zeros_like(said.letters)
+    )
+    emitted = torch.ones(2, POSITIONS, aim.signs.blank.shape[0], requires_grad=True)
+    known = torch.zeros(2, POSITIONS, 8, requires_grad=True)
+    losses = aim(emitted, known, unasked)
+    assert losses["phrases"] == losses["distance"] == 0
+    sum(losses.values()).backward()
+    assert emitted.grad is not None
+    assert known.grad is not None
+    assert not emitted.grad.any()
+    assert known.grad.any()
+
+
+def test_pictograms_are_told_at_their_patches(aim: Aim, said: Batch) -> None:
+    def loss(icons: torch.Tensor) -> float:
+        emitted = torch.zeros(2, POSITIONS, aim.signs.blank.shape[0])
+        return float(aim(emitted, known, said._replace(icons=icons))["icons"])
+
+    with torch.no_grad():
+        aim.icons.weight.copy_(torch.eye(4, 8))
+        aim.icons.bias.zero_()
+        known = 20 * torch.nn.functional.one_hot(said.icons, 8).float()
+        assert loss(said.icons) < 1e-6
+        # Six of 128 patches show one; each weighs ten times as much as one that is empty.
+        missed = torch.where(said.icons == 2, 3, 0)
+        assert loss(missed) == pytest.approx(20 * 6 / (6 + 12.2), rel=0.01)
+
+
+def test_letters_are_told_at_their_place_in_their_patch(signs: Signs, said: Batch) -> None:
+    letters = said.letters
+    aim = Aim(signs, width=ROOM, names=3)
     with torch.no_grad():
         aim.letters.weight.copy_(torch.eye(ROOM))
         aim.letters.bias.zero_()
@@ -93,10 +124,8 @@ def test_letters_are_told_at_their_place_in_their_patch(
     assert aim.letters_loss(known, swapped) > 0.5
 
 
-def test_letters_that_are_there_count_more_than_empty_places(
-    aim: Aim, said: tuple[torch.Tensor, torch.Tensor]
-) -> None:
-    _, letters = said
+def test_letters_that_are_there_count_more_than_empty_places(aim: Aim, said: Batch) -> None:
+    letters = said.letters
     with torch.no_grad():
         aim.letters.weight.zero_()
         aim.letters.bias.zero_()
@@ -107,7 +136,13 @@ def test_letters_that_are_there_count_more_than_empty_places(
 
 def test_the_eyes_alone_never_change_the_signs(aim: Aim) -> None:
     trained = {name for name, weight in aim.named_parameters() if weight.requires_grad}
-    assert trained == {"log_sharpness", "letters.weight", "letters.bias"}
+    assert trained == {
+        "log_sharpness",
+        "letters.weight",
+        "letters.bias",
+        "icons.weight",
+        "icons.bias",
+    }
     assert {"signs.letters", "signs.blank"} < aim.state_dict().keys()
 
 
@@ -119,7 +154,10 @@ def test_a_batch_follows_from_its_number_in_whatever_process(studio: Studio, phr
     assert not torch.equal(here[0], batches[6][0])
 
 
-def test_some_pictures_of_training_are_pages_full_of_letters(studio: Studio, phrases: Phrases) -> None:
+def test_some_pictures_of_training_are_full_of_letters_or_of_pictograms(
+    studio: Studio, phrases: Phrases
+) -> None:
     pictures = [TrainingBatches(studio, phrases, rows=4, ramp=0)._picture(drawn, 1.0) for drawn in range(60)]
     pages = [one for one in pictures if isinstance(one.facts, Writing) and len(one.facts.text.split()) > 4]
     assert 4 <= len(pages) <= 24
+    assert 8 <= len([one for one in pictures if len(one.icons) > 1]) <= 30

@@ -22,7 +22,7 @@ EYES_FILE = "eyes.safetensors"
 PROCESSOR_FILES = ("processor_config.json", "chat_template.jinja")
 _FILES = (EYES_FILE, "config.json", *PROCESSOR_FILES)
 _SHIPPED = Path(__file__).with_name("eyes")
-_ASSEMBLY = 2
+_ASSEMBLY = 3
 """Raised when the assembly changes, so that an old folder in a cache is not taken for a new one."""
 
 
@@ -99,7 +99,10 @@ def assemble(eyes: Path, text: Path, target: Path) -> None:
     except ImportError as error:
         raise MissingExtraError("Local models", extra="local", module=error.name or "transformers") from error
     config = LlavaConfig.from_pretrained(eyes)
-    weights = {f"model.{name}": weight.float() for name, weight in load_file(eyes / EYES_FILE).items()}
+    weights = {
+        f"model.{name}": weight.float() if weight.is_floating_point() else weight
+        for name, weight in load_file(eyes / EYES_FILE).items()
+    }
     for name, weight in load_file(text / "model.safetensors").items():
         weights[f"model.language_model.{name.removeprefix('model.')}"] = weight
     # Its output layer is the table of embeddings.

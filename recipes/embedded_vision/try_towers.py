@@ -1,0 +1,165 @@
+"""How fast a tower learns letters: a few thousand pages, and the share of the letters that it then reads.
+
+    python -m embedded_vision.try_towers --pictograms FILE --tower hybrid --rows 16 --pictures 12800
+
+Each run prints one JSON object. Pages, letters and the held-out pages are the same for all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import Dataset
+from transformers import DPTModel, LlamaConfig, SiglipVisionConfig, SiglipVisionModel
+
+from embedded_vision.data import drawn_ahead, pixels_of
+from embedded_vision.pictures import Picture, Studio
+from embedded_vision.session import Schedule
+from embedded_vision.signs import ACROSS, LETTER_CLASSES, LETTERS_IN_PATCH, patch_letters
+from embedded_vision.stage import run_alone, training_studio
+from embedded_vision.tower import INPUT_SIDE, SIZES, TowerSize, llava_config, parameters_of, scaled
+from levelhead.running import choose_style, show_progress
+
+_SEED = 2
+_HELD_OUT = 256
+_EMPTY_WEIGHT = 0.1
+_WARMUP_PICTURES = 1600
+
+Page = tuple[torch.Tensor, torch.Tensor]
+"""Pixels uint8 (B, 3, INPUT_SIDE, INPUT_SIDE), letters (B, POSITIONS, LETTERS_IN_PATCH)."""
+
+
+def hybrid(size: TowerSize) -> nn.Module:
+    """The tower of the recipe."""
+    return DPTModel(llava_config(size, LlamaConfig(), image_token_id=0).vision_config)
+
+
+def patches(size: TowerSize) -> nn.Module:
+    """A transformer over patches that see nothing of each other before, and nothing convolutional."""
+    config = SiglipVisionConfig(
+        hidden_size=size.width,
+        intermediate_size=4 * size.width,
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.heads,
+        image_size=INPUT_SIDE,
+        patch_size=INPUT_SIDE // ACROSS,
+        vision_use_head=False,
+    )
+    return SiglipVisionModel(config)
+
+
+TOWERS: dict[str, Callable[[TowerSize], nn.Module]] = {"hybrid": hybrid, "patches": patches}
+
+
+class Letters(nn.Module):  # type: ignore[misc]
+    """A tower, and a head that tells the letters in each patch."""
+
+    def __init__(self, tower: nn.Module, width: int) -> None:
+        super().__init__()
+        self.tower = tower.to(memory_format=torch.channels_last)
+        self.head = nn.Linear(width, LETTERS_IN_PATCH * LETTER_CLASSES)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Scores of the letters (B, POSITIONS, LETTERS_IN_PATCH, LETTER_CLASSES)."""
+        states = self.tower(scaled(pixels), output_hidden_states=True).hidden_states[-1]
+        # A class token, where there is one, comes first.
+        scores: torch.Tensor = self.head(states[:, -(ACROSS**2) :])
+        return scores.unflatten(-1, (LETTERS_IN_PATCH, LETTER_CLASSES))
+
+
+class Pages(Dataset[Page]):  # type: ignore[misc]
+    """Batch number i of pages that grow from easy to everything over `ramp` pages."""
+
+    def __init__(self, studio: Studio, rows: int, ramp: int) -> None:
+        self.studio, self.rows, self.ramp = studio, rows, ramp
+
+    def __getitem__(self, step: int) -> Page:
+        numbers = range(step * self.rows, (step + 1) * self.rows)
+        return to_page(
+            [self.studio.page(number, difficulty=min(1.0, number / self.ramp)) for number in numbers]
+        )
+
+
+def to_page(pages: list[Picture]) -> Page:
+    """Tensors of some pages."""
+    pixels = pixels_of([page.image for page in pages])
+    return pixels, torch.tensor([patch_letters(page.letters) for page in pages])
+
+
+def share_read(model: Letters, pages: Page) -> float:
+    """Share of the letters told right, at their place in their patch."""
+    model.eval()
+    pixels, letters = pages
+    with torch.inference_mode():
+        told = torch.cat([model(some).argmax(dim=-1) for some in pixels.split(64)])
+    model.train()
+    there = letters != 0
+    return float((told[there] == letters[there]).float().mean())
+
+
+def learn(tower: nn.Module, width: int, studio: Studio, options: argparse.Namespace) -> dict[str, object]:
+    """Train a tower on pages.
+
+    Returns:
+        Millions of weights, share of letters read, pictures a second without the drawing.
+    """
+    model, steps = Letters(tower, width), options.pictures // options.rows
+    schedule = Schedule(steps, options.learning_rate, _WARMUP_PICTURES // options.rows)
+    optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.05)
+    weight = torch.ones(LETTER_CLASSES)
+    weight[0] = _EMPTY_WEIGHT
+    pages = Pages(studio, options.rows, ramp=2 * options.pictures // 3)
+    spent = 0.0
+    with show_progress("pages", total=steps, held=0, style=choose_style()) as advance:
+        for step, (pixels, letters) in enumerate(drawn_ahead(pages, 0, steps, options.workers)):
+            begin = time.process_time()
+            for group in optimizer.param_groups:
+                group["lr"] = schedule.rate(step)
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(pixels).flatten(0, -2), letters.flatten(), weight=weight)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            spent += time.process_time() - begin
+            advance(1)
+    held_out = [studio.page(options.pictures + number) for number in range(_HELD_OUT)]
+    return {
+        "weights_millions": round(parameters_of(tower) / 1e6, 2),
+        "letters_read": round(share_read(model, to_page(held_out)), 4),
+        "pictures_per_second": round(options.pictures / spent, 1),
+    }
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pictograms", type=Path, required=True)
+    parser.add_argument("--tower", choices=TOWERS, default="hybrid")
+    parser.add_argument("--size", choices=SIZES, default="medium")
+    parser.add_argument("--rows", type=int, default=16, help="pages in a batch")
+    parser.add_argument("--pictures", type=int, default=12_800)
+    parser.add_argument("--learning-rate", type=float, default=1.5e-3)
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    size = SIZES[options.size]
+    studio = training_studio(options.pictograms, _SEED)
+    found = learn(TOWERS[options.tower](size), size.width, studio, options)
+    settings = {
+        name: getattr(options, name) for name in ("tower", "size", "rows", "pictures", "learning_rate")
+    }
+    print(json.dumps(settings | found))
+
+
+if __name__ == "__main__":
+    run_alone(main)
