@@ -45,11 +45,14 @@ class TrainingBatches(Dataset[Batch]):  # type: ignore[misc]
     ramp: int
 
     def __getitem__(self, step: int) -> Batch:
-        first = step * self.rows
-        level = min(1.0, first / self.ramp) if self.ramp else 1.0
+        first, level = step * self.rows, self.level(step)
         return to_batch(
             [self._picture(number, level) for number in range(first, first + self.rows)], self.phrases
         )
+
+    def level(self, step: int) -> float:
+        """How much of the ramp is done at a step, from 0 to 1."""
+        return min(1.0, step * self.rows / self.ramp) if self.ramp else 1.0
 
     def _picture(self, number: int, level: float) -> Picture:
         rng = random.Random(number)
