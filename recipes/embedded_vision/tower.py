@@ -1,8 +1,8 @@
 """The eyes: a convolutional tower with a small transformer behind it, and the projector of LLaVA.
 
 All of it are transformers' own classes: DPT in its hybrid form, whose patches are seen by a ResNet. A tower
-of patches alone (SigLIP) takes several times as many pictures to read as well, because each letter must be
-learned anew for each place in a patch; `try_towers` compares.
+of patches alone (SigLIP) read far less after as many pictures, perhaps because each letter must be learned
+anew for each place in a patch; `try_towers` compares.
 """
 
 from __future__ import annotations
