@@ -4,6 +4,9 @@ A row is the picture's positions and then the questions with their answers. Each
 itself, never another question, and its places are counted as if it stood alone behind the picture. The model
 therefore computes just what it would for each question in a row of its own.
 
+What is read off a picture is written letter by letter. The text is the same, but the model copies the letters
+that the eyes say, which it can do for any word, instead of having to know the pieces of each.
+
 Shapes: B pictures, T tokens of all questions of a picture.
 """
 
@@ -23,6 +26,8 @@ from embedded_vision.tower import POSITIONS
 IGNORED = -100
 """Label where nothing is learned, as cross-entropy has it."""
 _PAD_SEGMENT = -1
+_SPACE = "Ġ"
+"""A space as a byte-level tokenizer writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,8 @@ class ChatTokens:
     def branch(self, asked: Asked) -> Branch:
         """Tokens of a question and its answer."""
         _, tail = self._around_picture(asked.question)
-        answer = self._tokens(asked.answer)
+        before, text, after = asked.around_reading
+        answer = [*self._tokens(before), *self._letters(text), *self._tokens(after)]
         return Branch(self._tokens(tail), [*answer, self._end] if asked.is_whole else answer)
 
     def _around_picture(self, question: str) -> tuple[str, str]:
@@ -68,6 +74,17 @@ class ChatTokens:
         whole: str = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         head, _, tail = whole.partition(IMAGE_TOKEN)
         return head, tail
+
+    def _letters(self, text: str) -> list[int]:
+        """One token for each letter, and for a space with what follows it if the vocabulary has that."""
+        known: dict[str, int] = self._tokenizer.get_vocab()
+        tokens: list[str] = []
+        for letter in text:
+            if tokens and tokens[-1] == _SPACE and _SPACE + letter in known:
+                tokens[-1] += letter
+            else:
+                tokens.append(_SPACE if letter == " " else letter)
+        return [known[token] for token in tokens]
 
     def _tokens(self, text: str) -> list[int]:
         tokens: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]

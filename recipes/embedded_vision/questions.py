@@ -66,6 +66,19 @@ class Asked:
     key: str = ""
     is_whole: bool = True
 
+    @property
+    def around_reading(self) -> tuple[str, str, str]:
+        """The answer in three parts; the one in the middle is text that was read off the picture."""
+        if self.form == PLAIN:
+            return self.answer, "", ""
+        before, quote, rest = self.answer.partition('"')
+        if quote:
+            text, quote, after = rest.rpartition('"')
+            return before + quote, text, quote + after
+        if self.form == "read":
+            return "", self.answer, ""
+        return self.answer, "", ""
+
     def is_answered_by(self, reply: str) -> bool:
         """Whether a reply says the key; a text that was to be read must be given alone or quoted, exactly."""
         if self.form == "read":

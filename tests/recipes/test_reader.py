@@ -83,6 +83,32 @@ def test_an_answer_is_what_the_template_has_behind_the_question(chat: ChatTokens
     assert tokenizer.decode(whole.question) == "\nRead the text.<|im_end|>\n<|im_start|>assistant\n"
 
 
+@pytest.mark.parametrize(
+    ("asked", "pieces"),
+    [
+        (
+            Asked("read", "", 'The picture says "Two Dogs 7".', "Two Dogs 7"),
+            ["The", " picture", " says", ' "', *"Two", " D", *"ogs", " ", "7", '".'],
+        ),
+        (Asked("read", "", "apple pie", "apple pie"), [*"apple", " p", *"ie"]),
+        (Asked("name", "", "An apple.", "apple"), ["An", " apple", "."]),
+        (
+            Asked(PLAIN, "", 'They say "apple" too', is_whole=False),
+            ["They", " say", ' "', "apple", '"', " too"],
+        ),
+    ],
+)
+def test_only_what_is_read_is_written_letter_by_letter(
+    chat: ChatTokens, text_folder: Path, asked: Asked, pieces: list[str]
+) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(text_folder)
+    answer = chat.branch(asked).answer
+    assert tokenizer.decode(answer).removesuffix("<|im_end|>") == asked.answer
+    assert [tokenizer.decode([token]) for token in answer][: len(pieces)] == pieces
+
+
 def test_an_adapter_that_learned_nothing_changes_nothing(
     reader: Reader, chat: ChatTokens, small_text: Path
 ) -> None:
