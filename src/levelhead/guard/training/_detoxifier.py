@@ -59,7 +59,7 @@ def train_detoxifier(
         [lesson(pair, settings.style) for pair in data.train],
         out,
         tuning or usual_tuning(settings.style),
-        evaluate=held_out_evaluation(data.held_out, settings, detector),
+        evaluate=held_out_evaluation(data.held_out, settings, detector, progress=progress),
         facts={
             "rewriting": {"style": settings.style, "version": REWRITING_VERSION},
             "pairs": settings.to_json(),

@@ -6,8 +6,9 @@ Their losses, and what a detector finds in the answers that the model writes for
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from levelhead.errors import ModelError
 from levelhead.guard._pair import Pair
@@ -18,11 +19,20 @@ from levelhead.guard.training._detoxifier_lessons import asked
 from levelhead.guard.training._detoxifier_pairs import RewritePair
 from levelhead.guard.training._detoxifier_settings import DetoxifierSettings
 from levelhead.models import Model
+from levelhead.running import ProgressStyle, choose_style, show_progress
 from levelhead.training import Evaluate
+
+_Row = TypeVar("_Row")
+_AT_ONCE = 16
+"""Pairs between two reports of progress."""
 
 
 def held_out_evaluation(
-    held_out: Sequence[RewritePair], settings: DetoxifierSettings, detector: Detector | None = None
+    held_out: Sequence[RewritePair],
+    settings: DetoxifierSettings,
+    detector: Detector | None = None,
+    *,
+    progress: ProgressStyle | None = None,
 ) -> Evaluate | None:
     """An evaluation for `tune`.
 
@@ -30,6 +40,7 @@ def held_out_evaluation(
         held_out: The pairs that are not trained on.
         settings: Wording of the prompt, and how many pairs of each kind are looked at.
         detector: Judges what the model writes in place of the answers; without one, nothing is written.
+        progress: As from `choose_style`; None asks it.
 
     Returns:
         From the model in training and the epoch to numbers, or None if nothing is held out:
@@ -48,18 +59,29 @@ def held_out_evaluation(
     if not drawn:
         return None
 
+    style = choose_style() if progress is None else progress
+
     def evaluation(model: Model, epoch: int) -> Mapping[str, float]:
-        numbers = {f"loss_{kind}": _loss(model, rows, settings) for kind, rows in drawn.items()}
+        losses = {kind: _loss(model, rows, settings, kind, style) for kind, rows in drawn.items()}
+        numbers = {f"loss_{kind}": loss for kind, loss in losses.items()}
         if detector is not None and "rewritten" in drawn:
-            numbers |= _flagged(model, drawn["rewritten"], settings, detector)
+            numbers |= _flagged(model, drawn["rewritten"], settings, detector, style)
         return numbers
 
     return evaluation
 
 
-def _loss(model: Model, pairs: Sequence[RewritePair], settings: DetoxifierSettings) -> float:
-    prompts = [rewriting_prompt(asked(one), settings.style) for one in pairs]
-    scores = model.score(prompts, [one.rewritten.strip() for one in pairs])
+def _loss(
+    model: Model, pairs: Sequence[RewritePair], settings: DetoxifierSettings, kind: str, style: ProgressStyle
+) -> float:
+    scores = [
+        score
+        for some in _slices(f"scoring what is {kind}", pairs, style)
+        for score in model.score(
+            [rewriting_prompt(asked(one), settings.style) for one in some],
+            [one.rewritten.strip() for one in some],
+        )
+    ]
     log_probs = [log_prob for score in scores for log_prob in score.log_probs]
     if not log_probs:
         raise ModelError(
@@ -70,11 +92,16 @@ def _loss(model: Model, pairs: Sequence[RewritePair], settings: DetoxifierSettin
 
 
 def _flagged(
-    model: Model, pairs: Sequence[RewritePair], settings: DetoxifierSettings, detector: Detector
+    model: Model,
+    pairs: Sequence[RewritePair],
+    settings: DetoxifierSettings,
+    detector: Detector,
+    style: ProgressStyle,
 ) -> dict[str, float]:
     before = [asked(one) for one in pairs]
     # Not closed: the model belongs to the training.
-    rewritings = GenerativeDetoxifier(model, name=model.name, style=settings.style).rewrite(before)
+    detoxifier = GenerativeDetoxifier(model, name=model.name, style=settings.style)
+    rewritings = [one for some in _slices("rewriting", before, style) for one in detoxifier.rewrite(some)]
     after = [
         replace(pair, answer=rewriting.text)
         for pair, rewriting in zip(before, rewritings, strict=True)
@@ -94,3 +121,12 @@ def _verdicts(detector: Detector, pairs: Sequence[Pair]) -> list[bool]:
     """Whether each answer is flagged; those that were not inspected are missing."""
     verdicts = map(detector.flags, detector.judge(pairs))
     return [verdict for verdict in verdicts if verdict is not None]
+
+
+def _slices(label: str, pairs: Sequence[_Row], style: ProgressStyle) -> Iterator[Sequence[_Row]]:
+    """Some at a time, with progress."""
+    with show_progress(label, total=len(pairs), held=0, style=style) as advance:
+        for at in range(0, len(pairs), _AT_ONCE):
+            some = pairs[at : at + _AT_ONCE]
+            yield some
+            advance(len(some))
