@@ -18,7 +18,7 @@ from embedded_vision.pictograms import read_names
 from embedded_vision.pictures import Picture, Studio
 from embedded_vision.scenes import SCENES
 from embedded_vision.shapes import COLORS, PLACES, SHAPES
-from embedded_vision.signs import Phrases, Signs, letter_tokens, patch_icons, patch_letters
+from embedded_vision.signs import Phrases, Signs, cell_letters, letter_tokens, patch_icons, patch_letters
 from embedded_vision.targets import UNSCORED, Batch
 from embedded_vision.tower import INPUT_SIDE, POSITIONS
 
@@ -82,6 +82,7 @@ def to_batch(pictures: list[Picture], phrases: Phrases) -> Batch:
         pixels_of([picture.image for picture in pictures]),
         torch.tensor([_phrase_row(picture, phrases) for picture in pictures]),
         torch.tensor([patch_letters(picture.letters) for picture in pictures]),
+        torch.tensor([cell_letters(picture.letters) for picture in pictures]),
         torch.tensor([_icons(picture) for picture in pictures]),
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass, replace
+from functools import cache
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -20,7 +21,10 @@ _SMALLEST = 8  # pixels of a font
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A letter, the pixel at its middle, and whether a word begins with it."""
+    """A letter, the pixel at its middle, and whether a word begins with it.
+
+    The middle is that of small letters, alike for all letters of a line, large and small.
+    """
 
     letter: str
     x: float
@@ -73,7 +77,7 @@ def write(
     for row, (line, length) in enumerate(zip(lines, widths, strict=True)):
         x, y = left + align * (width - length), top + row * height
         draw.text((x, y), line, font=face, fill=255 if layer else ink)
-        letters += _letters(line, face, x, y + 0.6 * ascent)
+        letters += _letters(line, face, x, y)
     if layer is None:
         return letters
     middle = (left + width / 2, top + tall / 2)
@@ -92,7 +96,7 @@ def write_line(
     """
     face = font(font_name, pixels)
     ImageDraw.Draw(picture).text((left, top), text, font=face, fill=ink)
-    return _letters(text, face, left, top + 0.6 * face.getmetrics()[0])
+    return _letters(text, face, left, top)
 
 
 def _place(rng: random.Random, room: float, jitter: float) -> float:
@@ -124,13 +128,21 @@ def _broken(text: str, face: ImageFont.FreeTypeFont, room: float) -> list[str]:
     return lines
 
 
-def _letters(line: str, face: ImageFont.FreeTypeFont, x: float, y: float) -> list[Letter]:
-    edges = [face.getlength(line[:count]) for count in range(len(line) + 1)]
+def _letters(line: str, face: ImageFont.FreeTypeFont, x: float, top: float) -> list[Letter]:
+    begins = [face.getlength(line[:count]) for count in range(len(line))]
+    y = top + _ink_middle(face, "x")[1]
     return [
-        Letter(letter, x + (edges[place] + edges[place + 1]) / 2, y, line[:place][-1:] in ("", " "))
-        for place, letter in enumerate(line)
+        Letter(letter, x + begin + _ink_middle(face, letter)[0], y, line[:place][-1:] in ("", " "))
+        for place, (letter, begin) in enumerate(zip(line, begins, strict=True))
         if letter != " "
     ]
+
+
+@cache
+def _ink_middle(face: ImageFont.FreeTypeFont, letter: str) -> tuple[float, float]:
+    """Where the middle of a letter's ink is, from where it is written; a font's margins cannot be seen."""
+    left, above, right, below = face.getbbox(letter)
+    return (left + right) / 2, (above + below) / 2
 
 
 def _turned_size(width: float, height: float, angle: float) -> tuple[float, float]:

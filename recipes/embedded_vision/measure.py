@@ -121,12 +121,12 @@ def measure(eyes: Eyes, aim: Aim, phrases: Phrases, sets: dict[str, list[Trial]]
             for at in range(0, len(trials), _BATCH):
                 batch = to_batch(trials[at : at + _BATCH], phrases)
                 letters, wanted = batch.letters, batch.phrases
-                emitted, states = eyes(batch.pixels)
+                seen = eyes(batch.pixels)
                 if shows_text:
                     there = letters != 0
-                    right += (aim.letters_told(states)[there] == letters[there]).float().tolist()
+                    right += (aim.letters_told(seen.states)[there] == letters[there]).float().tolist()
                 else:
-                    right += (said(aim, emitted) == wanted[:, :ACROSS]).all(dim=1).float().tolist()
+                    right += (said(aim, seen.emitted) == wanted[:, :ACROSS]).all(dim=1).float().tolist()
         numbers[name] = round(sum(right) / len(right), 4)
     eyes.train()
     return numbers

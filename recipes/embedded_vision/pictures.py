@@ -119,7 +119,7 @@ class Studio:
             letters += write_line(
                 image, texts[-1], left=left, top=top, font_name=face, pixels=pixels, ink=ink
             )
-            top += round(pixels * rng.uniform(1.3, 1.3 + 0.5 * difficulty))
+            top += round(pixels * rng.uniform(1.1, 1.2 + 0.4 * difficulty))
         return Picture(weathered(rng, image, difficulty), Writing(" ".join(texts)), letters)
 
     def paragraph(self, number: int, *, difficulty: float = 1.0) -> Picture:

@@ -15,7 +15,7 @@ from torch import nn
 
 from embedded_vision.grounds import SIDE
 from embedded_vision.lettering import Box, Letter
-from embedded_vision.tower import PATCH, POSITIONS
+from embedded_vision.tower import CELLS_ACROSS, PATCH, POSITIONS
 
 ACROSS = SIDE // PATCH
 LETTERS_IN_PATCH = 4
@@ -41,11 +41,36 @@ def patch_letters(letters: Sequence[Letter]) -> list[list[int]]:
     for letter in letters:
         column, row = int(letter.x // PATCH), int(letter.y // PATCH)
         if 0 <= column < ACROSS and 0 <= row < ACROSS:
-            number = ord(letter.letter) - ord(" ")
-            if not 0 < number < _PRINTABLE:
-                raise ValueError(f"There is no sign for the letter {letter.letter!r}; write printable ASCII.")
-            patches[row * ACROSS + column].append(number + _PRINTABLE * letter.is_first)
+            patches[row * ACROSS + column].append(_number(letter))
     return [(patch + [0] * LETTERS_IN_PATCH)[:LETTERS_IN_PATCH] for patch in patches]
+
+
+def cell_letters(letters: Sequence[Letter]) -> list[int]:
+    """Which letter stands in each cell, the one nearest to its middle if there are several.
+
+    Returns:
+        (CELLS_ACROSS²), row by row, 0 for none.
+
+    Raises:
+        ValueError: If one is no printable ASCII.
+    """
+    side = SIDE / CELLS_ACROSS
+    nearest: dict[int, tuple[float, int]] = {}
+    for letter in letters:
+        column, row = int(letter.x // side), int(letter.y // side)
+        if 0 <= column < CELLS_ACROSS and 0 <= row < CELLS_ACROSS:
+            place = row * CELLS_ACROSS + column
+            found = (abs(letter.x / side - column - 0.5), _number(letter))
+            nearest[place] = min(nearest.get(place, found), found)
+    return [nearest[place][1] if place in nearest else 0 for place in range(CELLS_ACROSS**2)]
+
+
+def _number(letter: Letter) -> int:
+    """Class of a letter."""
+    number = ord(letter.letter) - ord(" ")
+    if not 0 < number < _PRINTABLE:
+        raise ValueError(f"There is no sign for the letter {letter.letter!r}; write printable ASCII.")
+    return number + _PRINTABLE * letter.is_first
 
 
 def patch_icons(icons: Sequence[tuple[int, Box]]) -> list[int]:

@@ -164,7 +164,7 @@ def untrained_eyes(size: str, signs: Signs, seed: int = 0) -> tuple[Eyes, Aim]:
     with torch.no_grad():
         # Else the first embeddings would be several times longer than any real one.
         eyes.multi_modal_projector.linear_2.weight.mul_(_FIRST_SCALE)
-    return eyes, Aim(signs, SIZES[size].width, len(read_names()))
+    return eyes, Aim(signs, SIZES[size].width, SIZES[size].channels[1], len(read_names()))
 
 
 def write_state(file: Path, state: State) -> None:

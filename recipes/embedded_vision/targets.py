@@ -9,10 +9,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from embedded_vision.signs import LETTER_CLASSES, LETTERS_IN_PATCH, Signs
+from embedded_vision.tower import Seen
 
 UNSCORED = -1
 """Of the phrases: nothing is asked there."""
-_EMPTY_WEIGHT = 0.1
+EMPTY_WEIGHT = 0.1
+EMPTY_CELL_WEIGHT = 0.2
 _BLANKS_SCORED = 0.1
 _FIRST_LOG_SHARPNESS = 1.0
 """Real embeddings win clearly. With 0, the emitted ones were twice as far off early in training."""
@@ -25,12 +27,14 @@ class Batch(NamedTuple):
         pixels: uint8 (B, 3, INPUT_SIDE, INPUT_SIDE).
         phrases: (B, POSITIONS), `UNSCORED` where nothing is asked.
         letters: (B, POSITIONS, LETTERS_IN_PATCH).
+        cells: Letter in each cell (B, CELLS_ACROSS²), 0 for none.
         icons: Number of the pictogram that each patch shows (B, POSITIONS), 0 for none.
     """
 
     pixels: torch.Tensor
     phrases: torch.Tensor
     letters: torch.Tensor
+    cells: torch.Tensor
     icons: torch.Tensor
 
 
@@ -45,14 +49,16 @@ class Aim(nn.Module):  # type: ignore[misc]
     Args:
         signs: What perfect eyes would say.
         width: Width of the tower.
+        channels: What is known of a cell.
         names: How many names pictograms have.
     """
 
-    def __init__(self, signs: Signs, width: int, names: int) -> None:
+    def __init__(self, signs: Signs, width: int, channels: int, names: int) -> None:
         super().__init__()
         self.signs = signs.requires_grad_(False)
         self.log_sharpness = nn.Parameter(torch.tensor(_FIRST_LOG_SHARPNESS))
         self.letters = nn.Linear(width, LETTERS_IN_PATCH * LETTER_CLASSES)
+        self.cells = nn.Linear(channels, LETTER_CLASSES)
         self.icons = nn.Linear(width, 1 + names)
 
     def scores(self, emitted: torch.Tensor) -> torch.Tensor:
@@ -60,20 +66,20 @@ class Aim(nn.Module):  # type: ignore[misc]
         spoken = self.signs.spoken
         return (emitted @ spoken.T - spoken.square().sum(dim=1) / 2) * self.log_sharpness.exp()
 
-    def forward(self, emitted: torch.Tensor, states: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
-        """The four losses of a batch.
+    def forward(self, seen: Seen, batch: Batch) -> dict[str, torch.Tensor]:
+        """The losses of a batch.
 
         Args:
-            emitted: (B, POSITIONS, embedding size).
-            states: What the tower knows of each patch (B, POSITIONS, width).
+            seen: What the eyes make of its pictures.
             batch: What was to be said.
 
         Returns:
-            `letters`: cross-entropy of the letters in the patches; `icons`: of the pictograms there;
-            `phrases`: of the tokens where no letters are; `distance`: squared distance to the right sign, as
-            a share of the mean squared length.
+            `letters`: cross-entropy of the letters in the patches; `cells`: of the letters in the cells, for
+            the convolutions to learn from directly; `icons`: of the pictograms in the patches; `phrases`: of
+            the tokens where no letters are; `distance`: squared distance to the right sign, as a share of
+            the mean squared length.
         """
-        letters, phrases = batch.letters, batch.phrases
+        emitted, letters, phrases = seen.emitted, batch.letters, batch.phrases
         is_asked = phrases != UNSCORED
         wanted = self.signs(letters, phrases.clamp(min=0))[is_asked]
         distance = (emitted[is_asked] - wanted).square().sum() / wanted.square().sum().clamp(min=1e-6)
@@ -85,25 +91,26 @@ class Aim(nn.Module):  # type: ignore[misc]
         phrase = F.cross_entropy(self.scores(emitted[scored]), phrases[scored], reduction="sum")
         phrase = phrase / scored.sum().clamp(min=1)
         return {
-            "letters": self.letters_loss(states, letters),
-            "icons": self._icons_loss(states, batch.icons),
+            "letters": self.letters_loss(seen.states, letters),
+            "cells": mostly_empty(self.cells(seen.cells), batch.cells, EMPTY_CELL_WEIGHT),
+            "icons": mostly_empty(self.icons(seen.states), batch.icons, EMPTY_WEIGHT),
             "phrases": phrase,
             "distance": distance,
         }
 
-    def _icons_loss(self, states: torch.Tensor, icons: torch.Tensor) -> torch.Tensor:
-        weight = torch.ones(self.icons.out_features)
-        weight[0] = _EMPTY_WEIGHT
-        return F.cross_entropy(self.icons(states).flatten(0, -2), icons.flatten(), weight=weight)
-
     def letters_loss(self, states: torch.Tensor, letters: torch.Tensor) -> torch.Tensor:
         """Cross-entropy of the letters in the patches; see `forward`."""
         logits = self.letters(states).unflatten(-1, (LETTERS_IN_PATCH, LETTER_CLASSES))
-        weight = torch.ones(LETTER_CLASSES)
-        weight[0] = _EMPTY_WEIGHT  # most patches are empty
-        return F.cross_entropy(logits.flatten(0, -2), letters.flatten(), weight=weight)
+        return mostly_empty(logits, letters, EMPTY_WEIGHT)
 
     def letters_told(self, states: torch.Tensor) -> torch.Tensor:
         """The likeliest letters: (B, POSITIONS, LETTERS_IN_PATCH)."""
         logits = self.letters(states).unflatten(-1, (LETTERS_IN_PATCH, LETTER_CLASSES))
         return logits.argmax(dim=-1)
+
+
+def mostly_empty(logits: torch.Tensor, wanted: torch.Tensor, empty_weight: float) -> torch.Tensor:
+    """Cross-entropy where class 0, of places with nothing to tell, counts less: most places are such."""
+    weight = torch.ones(logits.shape[-1])
+    weight[0] = empty_weight
+    return F.cross_entropy(logits.flatten(0, -2), wanted.flatten(), weight=weight)

@@ -8,7 +8,7 @@ anew for each place in a patch; `try_towers` compares.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -24,6 +24,8 @@ INPUT_SIDE = 128
 """Pixels of width and height that the tower sees; pictures are drawn larger and made smaller."""
 _STRIDE = 16
 """Pixels of the tower's input that make a patch: the ResNet halves four times."""
+CELLS_ACROSS = 2 * SIDE // PATCH
+"""The second of its three stages sees the picture as so many cells in a row, half as wide as a patch."""
 FEATURE_LAYER = -1
 """Which hidden states go into the projector; the same in training and in `LlavaForConditionalGeneration`."""
 MEAN, DEVIATION = 0.5, 0.5
@@ -47,7 +49,7 @@ class TowerSize:
 
 SIZES = {
     "small": TowerSize(24, (48, 96, 192), (1, 1, 1), 192, 2, 3),
-    "medium": TowerSize(32, (64, 128, 256), (1, 1, 1), 256, 3, 4),
+    "medium": TowerSize(32, (96, 160, 256), (1, 1, 1), 256, 2, 4),
     "large": TowerSize(32, (64, 128, 256), (2, 2, 1), 320, 4, 5),
 }
 
@@ -84,6 +86,21 @@ def llava_config(size: TowerSize, text: LlamaConfig, image_token_id: int) -> Lla
     )
 
 
+class Seen(NamedTuple):
+    """What the eyes make of pictures.
+
+    Attributes:
+        emitted: Input embeddings for the language model (B, POSITIONS, embedding size).
+        states: What the tower knows of each patch (B, POSITIONS, width).
+        cells: What the second stage of the ResNet knows of each cell, row by row (B, CELLS_ACROSS²,
+            channels of that stage).
+    """
+
+    emitted: torch.Tensor
+    states: torch.Tensor
+    cells: torch.Tensor
+
+
 class Eyes(nn.Module):  # type: ignore[misc]
     """Tower and projector, without the language model. Weights are named as in the whole model."""
 
@@ -92,19 +109,16 @@ class Eyes(nn.Module):  # type: ignore[misc]
         self.vision_tower = DPTModel(config.vision_config)
         self.multi_modal_projector = LlavaMultiModalProjector(config)
 
-    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, pixels: torch.Tensor) -> Seen:
         """Look at pictures.
 
         Args:
             pixels: uint8 (B, 3, INPUT_SIDE, INPUT_SIDE).
-
-        Returns:
-            Input embeddings for the language model (B, POSITIONS, embedding size), and what the tower knows
-            of each patch (B, POSITIONS, width).
         """
         seen = self.vision_tower(scaled(pixels), output_hidden_states=True)
         states = seen.hidden_states[FEATURE_LAYER][:, 1:]
-        return self.multi_modal_projector(states), states
+        cells = seen.intermediate_activations[1].flatten(2).transpose(1, 2)
+        return Seen(self.multi_modal_projector(states), states, cells)
 
 
 def scaled(pixels: torch.Tensor) -> torch.Tensor:

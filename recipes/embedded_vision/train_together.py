@@ -38,6 +38,7 @@ COLUMNS = (
     "answer",
     "right",
     "letters",
+    "cells",
     "icons",
     "phrases",
     "distance",
@@ -51,12 +52,12 @@ def losses_of(
     training: TogetherTraining, batch: AnswerBatch, direct_weight: float
 ) -> dict[str, torch.Tensor]:
     """The losses of a batch, the share of right answers, and the loss that is lowered."""
-    emitted, states = training.eyes(batch.seen.pixels)
-    reading = training.reader.read(emitted[: len(batch.questions.tokens)], batch.questions)
-    losses: dict[str, torch.Tensor] = training.aim(emitted, states, batch.seen)
+    seen = training.eyes(batch.seen.pixels)
+    reading = training.reader.read(seen.emitted[: len(batch.questions.tokens)], batch.questions)
+    losses: dict[str, torch.Tensor] = training.aim(seen, batch.seen)
     hits = [hit for row in reading.is_right for hit in row]
     # The distance is left out: the signs are where the eyes start from, not where they must stay.
-    direct = losses["letters"] + losses["icons"] + losses["phrases"]
+    direct = sum(loss for name, loss in losses.items() if name != "distance")
     return losses | {
         "answer": reading.loss,
         "right": torch.tensor(sum(hits) / len(hits)),
@@ -74,8 +75,8 @@ def answered_shares(training: TogetherTraining, chat: ChatTokens, sets: dict[str
             some = trials[at : at + _VALIDATION_BATCH]
             questions = pack([[chat.branch(one) for one in main_questions(trial.facts)] for trial in some])
             with torch.no_grad():
-                emitted, _ = training.eyes(pixels_of([trial.image for trial in some]))
-                hits += [hit for row in training.reader.read(emitted, questions).is_right for hit in row]
+                seen = training.eyes(pixels_of([trial.image for trial in some]))
+                hits += [hit for row in training.reader.read(seen.emitted, questions).is_right for hit in row]
         shares[f"answers_{name}"] = round(sum(hits) / len(hits), 4)
     training.eyes.train()
     return shares

@@ -2,7 +2,8 @@
 
     python -m embedded_vision.try_towers --pictograms FILE --tower hybrid --rows 16 --pictures 12800
 
-Each run prints one JSON object. Pages, letters and the held-out pages are the same for all.
+Each run prints one JSON object. Pages, letters and the held-out pages are the same for all. With
+`--cells-weight 0` the convolutions of the hybrid tower are not taught directly.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import Dataset
 from transformers import DPTModel, LlamaConfig, SiglipVisionConfig, SiglipVisionModel
@@ -22,18 +23,29 @@ from transformers import DPTModel, LlamaConfig, SiglipVisionConfig, SiglipVision
 from embedded_vision.data import drawn_ahead, pixels_of
 from embedded_vision.pictures import Picture, Studio
 from embedded_vision.session import Schedule
-from embedded_vision.signs import ACROSS, LETTER_CLASSES, LETTERS_IN_PATCH, patch_letters
+from embedded_vision.signs import ACROSS, LETTER_CLASSES, LETTERS_IN_PATCH, cell_letters, patch_letters
 from embedded_vision.stage import run_alone, training_studio
+from embedded_vision.targets import EMPTY_CELL_WEIGHT, EMPTY_WEIGHT, mostly_empty
 from embedded_vision.tower import INPUT_SIDE, SIZES, TowerSize, llava_config, parameters_of, scaled
 from levelhead.running import choose_style, show_progress
 
 _SEED = 2
 _HELD_OUT = 256
-_EMPTY_WEIGHT = 0.1
 _WARMUP_PICTURES = 1600
 
-Page = tuple[torch.Tensor, torch.Tensor]
-"""Pixels uint8 (B, 3, INPUT_SIDE, INPUT_SIDE), letters (B, POSITIONS, LETTERS_IN_PATCH)."""
+
+class Pages(NamedTuple):
+    """Pages full of words.
+
+    Attributes:
+        pixels: uint8 (B, 3, INPUT_SIDE, INPUT_SIDE).
+        letters: In each patch (B, POSITIONS, LETTERS_IN_PATCH).
+        cells: In each cell (B, CELLS_ACROSS²).
+    """
+
+    pixels: torch.Tensor
+    letters: torch.Tensor
+    cells: torch.Tensor
 
 
 def hybrid(size: TowerSize) -> nn.Module:
@@ -59,72 +71,87 @@ TOWERS: dict[str, Callable[[TowerSize], nn.Module]] = {"hybrid": hybrid, "patche
 
 
 class Letters(nn.Module):  # type: ignore[misc]
-    """A tower, and a head that tells the letters in each patch."""
+    """A tower, and heads that tell the letters in each patch and in each cell of its convolutions, if any."""
 
-    def __init__(self, tower: nn.Module, width: int) -> None:
+    def __init__(self, tower: nn.Module, size: TowerSize) -> None:
         super().__init__()
         self.tower = tower.to(memory_format=torch.channels_last)
-        self.head = nn.Linear(width, LETTERS_IN_PATCH * LETTER_CLASSES)
+        self.head = nn.Linear(size.width, LETTERS_IN_PATCH * LETTER_CLASSES)
+        self.cells = nn.Linear(size.channels[1], LETTER_CLASSES)
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Scores of the letters (B, POSITIONS, LETTERS_IN_PATCH, LETTER_CLASSES)."""
-        states = self.tower(scaled(pixels), output_hidden_states=True).hidden_states[-1]
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Scores of the letters in the patches (B, POSITIONS, LETTERS_IN_PATCH, LETTER_CLASSES) and cells."""
+        seen = self.tower(scaled(pixels), output_hidden_states=True)
         # A class token, where there is one, comes first.
-        scores: torch.Tensor = self.head(states[:, -(ACROSS**2) :])
-        return scores.unflatten(-1, (LETTERS_IN_PATCH, LETTER_CLASSES))
+        scores: torch.Tensor = self.head(seen.hidden_states[-1][:, -(ACROSS**2) :])
+        maps = getattr(seen, "intermediate_activations", None)
+        cells = None if maps is None else self.cells(maps[1].flatten(2).transpose(1, 2))
+        return scores.unflatten(-1, (LETTERS_IN_PATCH, LETTER_CLASSES)), cells
 
 
-class Pages(Dataset[Page]):  # type: ignore[misc]
+class Batches(Dataset[Pages]):  # type: ignore[misc]
     """Batch number i of pages that grow from easy to everything over `ramp` pages."""
 
     def __init__(self, studio: Studio, rows: int, ramp: int) -> None:
         self.studio, self.rows, self.ramp = studio, rows, ramp
 
-    def __getitem__(self, step: int) -> Page:
+    def __getitem__(self, step: int) -> Pages:
         numbers = range(step * self.rows, (step + 1) * self.rows)
-        return to_page(
+        return to_pages(
             [self.studio.page(number, difficulty=min(1.0, number / self.ramp)) for number in numbers]
         )
 
 
-def to_page(pages: list[Picture]) -> Page:
+def to_pages(pages: list[Picture]) -> Pages:
     """Tensors of some pages."""
-    pixels = pixels_of([page.image for page in pages])
-    return pixels, torch.tensor([patch_letters(page.letters) for page in pages])
+    return Pages(
+        pixels_of([page.image for page in pages]),
+        torch.tensor([patch_letters(page.letters) for page in pages]),
+        torch.tensor([cell_letters(page.letters) for page in pages]),
+    )
 
 
-def share_read(model: Letters, pages: Page) -> float:
-    """Share of the letters told right, at their place in their patch."""
+def shares_read(model: Letters, pages: Pages) -> dict[str, float]:
+    """Letters told right at their place in their patch, and letters told where none is, as shares."""
     model.eval()
-    pixels, letters = pages
     with torch.inference_mode():
-        told = torch.cat([model(some).argmax(dim=-1) for some in pixels.split(64)])
+        told = torch.cat([model(some)[0].argmax(dim=-1) for some in pages.pixels.split(64)])
     model.train()
-    there = letters != 0
-    return float((told[there] == letters[there]).float().mean())
+    there = pages.letters != 0
+    right = (told[there] == pages.letters[there]).float().mean()
+    invented = (told[~there] != 0).sum() / there.sum()
+    return {"letters_read": round(float(right), 4), "letters_invented": round(float(invented), 4)}
 
 
-def learn(tower: nn.Module, width: int, studio: Studio, options: argparse.Namespace) -> dict[str, object]:
+def loss_of(model: Letters, pages: Pages, cells_weight: float) -> torch.Tensor:
+    """The loss of a batch."""
+    scores, cells = model(pages.pixels)
+    loss = mostly_empty(scores, pages.letters, EMPTY_WEIGHT)
+    if cells is None or not cells_weight:
+        return loss
+    return loss + cells_weight * mostly_empty(cells, pages.cells, EMPTY_CELL_WEIGHT)
+
+
+def learn(
+    tower: nn.Module, size: TowerSize, studio: Studio, options: argparse.Namespace
+) -> dict[str, object]:
     """Train a tower on pages.
 
     Returns:
-        Millions of weights, share of letters read, pictures a second without the drawing.
+        Millions of weights, shares of letters read and invented, pictures a second without the drawing.
     """
-    model, steps = Letters(tower, width), options.pictures // options.rows
+    model, steps = Letters(tower, size), options.pictures // options.rows
     schedule = Schedule(steps, options.learning_rate, _WARMUP_PICTURES // options.rows)
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.05)
-    weight = torch.ones(LETTER_CLASSES)
-    weight[0] = _EMPTY_WEIGHT
-    pages = Pages(studio, options.rows, ramp=2 * options.pictures // 3)
+    batches = Batches(studio, options.rows, ramp=2 * options.pictures // 3)
     spent = 0.0
     with show_progress("pages", total=steps, held=0, style=choose_style()) as advance:
-        for step, (pixels, letters) in enumerate(drawn_ahead(pages, 0, steps, options.workers)):
+        for step, pages in enumerate(drawn_ahead(batches, 0, steps, options.workers)):
             begin = time.process_time()
             for group in optimizer.param_groups:
                 group["lr"] = schedule.rate(step)
             optimizer.zero_grad()
-            loss = F.cross_entropy(model(pixels).flatten(0, -2), letters.flatten(), weight=weight)
-            loss.backward()
+            loss_of(model, pages, options.cells_weight).backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             spent += time.process_time() - begin
@@ -132,7 +159,7 @@ def learn(tower: nn.Module, width: int, studio: Studio, options: argparse.Namesp
     held_out = [studio.page(options.pictures + number) for number in range(_HELD_OUT)]
     return {
         "weights_millions": round(parameters_of(tower) / 1e6, 2),
-        "letters_read": round(share_read(model, to_page(held_out)), 4),
+        **shares_read(model, to_pages(held_out)),
         "pictures_per_second": round(options.pictures / spent, 1),
     }
 
@@ -148,16 +175,16 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=16, help="pages in a batch")
     parser.add_argument("--pictures", type=int, default=12_800)
     parser.add_argument("--learning-rate", type=float, default=1.5e-3)
+    parser.add_argument("--cells-weight", type=float, default=1.0, help="of the loss of the convolutions")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw")
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     size = SIZES[options.size]
     studio = training_studio(options.pictograms, _SEED)
-    found = learn(TOWERS[options.tower](size), size.width, studio, options)
-    settings = {
-        name: getattr(options, name) for name in ("tower", "size", "rows", "pictures", "learning_rate")
-    }
+    found = learn(TOWERS[options.tower](size), size, studio, options)
+    names = ("tower", "size", "rows", "pictures", "learning_rate", "cells_weight")
+    settings = {name: getattr(options, name) for name in names}
     print(json.dumps(settings | found))
 
 

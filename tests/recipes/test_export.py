@@ -29,7 +29,7 @@ from levelhead.models._embedded_vision import EYES_FILE, assemble
 from levelhead.records import Image, Prompt
 from tests.recipes.conftest import tiny_sizes
 
-ASKED = Asked("read", "Read the text.", "Hello there", is_whole=False)
+ASKED = Asked("name", "What is this?", "Hello there", is_whole=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def test_transformers_reads_the_folder_and_its_adapter_as_training_read_them(
     rows = [[chat.branch(one) for one in row] for row in asked]
     tokens = sum(len(branch.answer) for row in rows for branch in row)
     with torch.inference_mode():
-        said, _ = exported.eyes(pixels_of([picture.image for picture in pictures]))
+        said = exported.eyes(pixels_of([picture.image for picture in pictures])).emitted
         loss = exported.reader.read(said, pack(rows)).loss.item()
     assert -loss == pytest.approx(sum(alone) / tokens, abs=2e-4)
 

@@ -13,7 +13,7 @@ from embedded_vision.measure import Trial, bank_trials, measure, said
 from embedded_vision.pictures import Studio
 from embedded_vision.signs import ACROSS, LETTER_CLASSES, LETTERS_IN_PATCH, Phrases, Signs
 from embedded_vision.targets import Aim
-from embedded_vision.tower import POSITIONS
+from embedded_vision.tower import POSITIONS, Seen
 
 ROOM = LETTERS_IN_PATCH * LETTER_CLASSES
 
@@ -29,18 +29,18 @@ class KnownPictures(nn.Module):  # type: ignore[misc]
             self.emitted = signs(batch.letters, batch.phrases)
         self.states = nn.functional.one_hot(batch.letters, LETTER_CLASSES).flatten(2).float()
 
-    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, pixels: torch.Tensor) -> Seen:
         emitted = torch.zeros(len(pixels), *self.emitted.shape[1:])
         states = torch.zeros(len(pixels), *self.states.shape[1:])
         for row, seen in enumerate(pixels):
             for place in (self.pixels == seen).flatten(1).all(dim=1).nonzero()[:, 0]:
                 emitted[row], states[row] = self.emitted[place], self.states[place]
-        return emitted, states
+        return Seen(emitted, states, torch.zeros(0))
 
 
 @pytest.fixture
 def aim(signs: Signs) -> Aim:
-    aim = Aim(signs, width=ROOM, names=3)
+    aim = Aim(signs, width=ROOM, channels=5, names=3)
     with torch.no_grad():
         aim.letters.weight.copy_(torch.eye(ROOM))
         aim.letters.bias.zero_()

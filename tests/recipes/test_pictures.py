@@ -9,7 +9,7 @@ from PIL import Image
 from embedded_vision.facts import Writing
 from embedded_vision.fonts import HELD_OUT_FONTS, TRAIN_FONTS
 from embedded_vision.grounds import SIDE, plain
-from embedded_vision.lettering import write
+from embedded_vision.lettering import write, write_line
 from embedded_vision.pictograms import HELD_OUT_SETS, TRAIN_SETS, read_names
 from embedded_vision.pictures import KINDS, Studio
 from embedded_vision.questions import quoted
@@ -89,6 +89,18 @@ def test_there_is_ink_where_a_letter_is_said_to_be(angle: float) -> None:
         )
         assert all(ink_near(picture, letter.x, letter.y) > 0 for letter in letters)
         assert all(0 <= letter.x < SIDE and 0 <= letter.y < SIDE for letter in letters)
+
+
+@pytest.mark.parametrize("font_name", TRAIN_FONTS[::8])
+def test_the_middle_of_a_letter_is_that_of_its_ink_in_any_font(font_name: str) -> None:
+    picture = plain((255, 255, 255))
+    black: tuple[int, int, int] = (0, 0, 0)
+    (letter,) = write_line(picture, "x", left=60, top=60, font_name=font_name, pixels=40, ink=black)
+    rows, columns = np.nonzero(np.asarray(picture.convert("L")) < 128)
+    assert letter.y == pytest.approx((rows.min() + rows.max() + 1) / 2, abs=1.5)
+    assert letter.x == pytest.approx((columns.min() + columns.max() + 1) / 2, abs=1.5)
+    line = write_line(picture, "xTp", left=60, top=60, font_name=font_name, pixels=40, ink=black)
+    assert {one.y for one in line} == {letter.y}
 
 
 def test_a_long_text_is_broken_into_lines_that_fit() -> None:

@@ -21,12 +21,13 @@ from embedded_vision.signs import (
     LETTERS_IN_PATCH,
     Phrases,
     Signs,
+    cell_letters,
     letter_tokens,
     patch_icons,
     patch_letters,
 )
 from embedded_vision.state import embedded_folder
-from embedded_vision.tower import PATCH, POSITIONS
+from embedded_vision.tower import CELLS_ACROSS, PATCH, POSITIONS
 
 FIRST = LETTER_CLASSES // 2
 """Added to the number of a letter that a word begins with."""
@@ -63,6 +64,17 @@ def test_letters_past_a_patch_s_room_or_outside_of_the_picture_are_left_out() ->
     patches = patch_letters([Letter(letter, 5, 30) for letter in "wxyzab"] + outside)
     assert patches[ACROSS] == [number(letter) for letter in "wxyz"]
     assert sum(any(patch) for patch in patches) == 1
+
+
+def test_a_cell_has_the_letter_nearest_to_its_middle() -> None:
+    letters = [Letter("a", 1, 1, is_first=True), Letter("b", 7, 11), Letter("c", 12, 23.9)]
+    cells = cell_letters([*letters, Letter("o", -1, 5)])
+    assert len(cells) == CELLS_ACROSS**2
+    assert {place: found for place, found in enumerate(cells) if found} == {
+        0: number("b"),
+        CELLS_ACROSS + 1: number("c"),
+    }
+    assert cell_letters(letters[:1])[0] == FIRST + number("a")
 
 
 def test_a_pictogram_fills_the_patches_whose_middle_its_box_has() -> None:

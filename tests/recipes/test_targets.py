@@ -10,15 +10,16 @@ from embedded_vision.facts import Writing
 from embedded_vision.pictures import Studio
 from embedded_vision.signs import ACROSS, LETTER_CLASSES, LETTERS_IN_PATCH, Phrases, Signs
 from embedded_vision.targets import UNSCORED, Aim, Batch
-from embedded_vision.tower import POSITIONS
+from embedded_vision.tower import CELLS_ACROSS, POSITIONS, Seen
 
 NO_PIXELS = torch.zeros(0)
+CELLS = CELLS_ACROSS**2
 ROOM = LETTERS_IN_PATCH * LETTER_CLASSES
 
 
 @pytest.fixture
 def aim(signs: Signs) -> Aim:
-    return Aim(signs, width=8, names=3)
+    return Aim(signs, width=8, channels=5, names=3)
 
 
 @pytest.fixture
@@ -29,11 +30,16 @@ def said(phrases: Phrases) -> Batch:
     rows = torch.tensor([phrases.row("an apple"), phrases.row("a sign")])
     icons = torch.zeros(2, POSITIONS, dtype=torch.long)
     icons[0, :6] = 2
-    return Batch(NO_PIXELS, rows, letters, icons)
+    cells = torch.zeros(2, CELLS, dtype=torch.long)
+    cells[1, 0], cells[1, CELLS_ACROSS + 1] = 40, 50
+    return Batch(NO_PIXELS, rows, letters, cells, icons)
 
 
-def states(width: int = 8) -> torch.Tensor:
-    return torch.zeros(2, POSITIONS, width)
+def seen(emitted: torch.Tensor, states: torch.Tensor | None = None) -> Seen:
+    """Eyes that say something, and know nothing unless told so."""
+    rows = len(emitted)
+    known = torch.zeros(rows, POSITIONS, 8) if states is None else states
+    return Seen(emitted, known, torch.zeros(rows, CELLS, 5))
 
 
 def test_the_right_signs_are_the_best_that_can_be_said(aim: Aim, said: Batch) -> None:
@@ -41,9 +47,9 @@ def test_the_right_signs_are_the_best_that_can_be_said(aim: Aim, said: Batch) ->
     with torch.no_grad():
         aim.log_sharpness.fill_(3.0)
         right = aim.signs(letters, phrases)
-        exact = aim(right, states(), said)
-        longer = aim(1.5 * right, states(), said)
-        elsewhere = aim(right.roll(1, dims=1), states(), said)
+        exact = aim(seen(right), said)
+        longer = aim(seen(1.5 * right), said)
+        elsewhere = aim(seen(right.roll(1, dims=1)), said)
     assert exact["distance"] == 0
     assert longer["distance"] == pytest.approx(0.25)
     assert exact["phrases"] < 0.1 * elsewhere["phrases"]
@@ -58,7 +64,7 @@ def test_every_token_of_the_phrases_is_nearest_to_itself(aim: Aim, phrases: Phra
 
 def test_phrases_are_not_asked_of_patches_with_letters(aim: Aim, said: Batch) -> None:
     emitted = torch.zeros(2, POSITIONS, aim.signs.blank.shape[0], requires_grad=True)
-    aim(emitted, states(), said)["phrases"].backward()
+    aim(seen(emitted), said)["phrases"].backward()
     assert emitted.grad is not None
     change = emitted.grad.norm(dim=-1)
     # Only the first patch of the second picture has letters; there the phrase's first token is not wanted.
@@ -71,7 +77,8 @@ def test_where_letters_are_everywhere_no_phrase_is_asked_for(aim: Aim) -> None:
     letters = torch.full((1, POSITIONS, LETTERS_IN_PATCH), 40)
     emitted = torch.zeros(1, POSITIONS, aim.signs.blank.shape[0], requires_grad=True)
     blank = torch.zeros(1, POSITIONS, dtype=torch.long)
-    losses = aim(emitted, states()[:1], Batch(NO_PIXELS, blank, letters, blank))
+    empty = torch.zeros(1, CELLS, dtype=torch.long)
+    losses = aim(seen(emitted), Batch(NO_PIXELS, blank, letters, empty, blank))
     assert losses["phrases"] == 0
     losses["phrases"].backward()
     assert emitted.grad is not None
@@ -86,7 +93,7 @@ def test_where_no_phrase_is_asked_nothing_is_scored_but_the_pictograms(
     )
     emitted = torch.ones(2, POSITIONS, aim.signs.blank.shape[0], requires_grad=True)
     known = torch.zeros(2, POSITIONS, 8, requires_grad=True)
-    losses = aim(emitted, known, unasked)
+    losses = aim(seen(emitted, known), unasked)
     assert losses["phrases"] == losses["distance"] == 0
     sum(losses.values()).backward()
     assert emitted.grad is not None
@@ -98,7 +105,7 @@ def test_where_no_phrase_is_asked_nothing_is_scored_but_the_pictograms(
 def test_pictograms_are_told_at_their_patches(aim: Aim, said: Batch) -> None:
     def loss(icons: torch.Tensor) -> float:
         emitted = torch.zeros(2, POSITIONS, aim.signs.blank.shape[0])
-        return float(aim(emitted, known, said._replace(icons=icons))["icons"])
+        return float(aim(seen(emitted, known), said._replace(icons=icons))["icons"])
 
     with torch.no_grad():
         aim.icons.weight.copy_(torch.eye(4, 8))
@@ -110,9 +117,29 @@ def test_pictograms_are_told_at_their_patches(aim: Aim, said: Batch) -> None:
         assert loss(missed) == pytest.approx(20 * 6 / (6 + 12.2), rel=0.01)
 
 
+def test_letters_are_told_at_their_cells(aim: Aim, said: Batch) -> None:
+    def loss(cells: torch.Tensor) -> float:
+        emitted = torch.zeros(2, POSITIONS, aim.signs.blank.shape[0])
+        knowing = seen(emitted)._replace(cells=known)
+        return float(aim(knowing, said._replace(cells=cells))["cells"])
+
+    with torch.no_grad():
+        aim.cells.weight.copy_(torch.eye(LETTER_CLASSES, 5))
+        aim.cells.weight[40, 1] = aim.cells.weight[50, 2] = 1
+        aim.cells.bias.zero_()
+        known = torch.zeros(2, CELLS, 5)
+        known[..., 0] = 20
+        known[1, 0], known[1, CELLS_ACROSS + 1] = 20 * torch.eye(5)[1], 20 * torch.eye(5)[2]
+        aim.cells.weight[1:3] = 0
+        assert loss(said.cells) < 1e-5
+        # Two letters of 512 cells are taken for another; each weighs five times as much as an empty cell.
+        other = torch.where(said.cells > 0, 60, 0)
+        assert loss(other) == pytest.approx(20 * 2 / (2 + 102), rel=0.01)
+
+
 def test_letters_are_told_at_their_place_in_their_patch(signs: Signs, said: Batch) -> None:
     letters = said.letters
-    aim = Aim(signs, width=ROOM, names=3)
+    aim = Aim(signs, width=ROOM, channels=5, names=3)
     with torch.no_grad():
         aim.letters.weight.copy_(torch.eye(ROOM))
         aim.letters.bias.zero_()
@@ -131,7 +158,9 @@ def test_letters_that_are_there_count_more_than_empty_places(aim: Aim, said: Bat
         aim.letters.bias.zero_()
         aim.letters.bias.view(LETTERS_IN_PATCH, LETTER_CLASSES)[:, 0] = 20
     # Two letters of 512 places are missed; each weighs ten times as much as a place that is empty.
-    assert aim.letters_loss(states(), letters).item() == pytest.approx(20 * 2 / (2 + 51), rel=0.01)
+    assert aim.letters_loss(torch.zeros(2, POSITIONS, 8), letters).item() == pytest.approx(
+        20 * 2 / (2 + 51), rel=0.01
+    )
 
 
 def test_the_eyes_alone_never_change_the_signs(aim: Aim) -> None:
@@ -140,6 +169,8 @@ def test_the_eyes_alone_never_change_the_signs(aim: Aim) -> None:
         "log_sharpness",
         "letters.weight",
         "letters.bias",
+        "cells.weight",
+        "cells.bias",
         "icons.weight",
         "icons.bias",
     }
