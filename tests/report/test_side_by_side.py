@@ -140,6 +140,23 @@ def test_the_headline_tells_the_most_and_the_least_misled_without_addresses_of_s
     assert f"Wrong pictures take away {rates[0]:.0%} of what openai:weak knows" in headline
 
 
+def test_the_headline_tells_of_answers_taken_over_where_as_many_right_ones_are_lost(tmp_path: Path) -> None:
+    content = compare_runs(write_runs(tmp_path, 2, questions=13)).content
+    names = [run["name"] for run in content["runs"]]
+    rates = {"flip_rate": (0.6, 0.5), "adoption_rate": (0.48, 0.16)}
+    for rate, values in rates.items():
+        for run, value in zip(content["runs"], values, strict=True):
+            run["numbers"][rate] = {"value": value, "low": value, "high": value, "n": 9}
+    gaps = {"flip_rate": (-0.1, -0.3, 0.1), "adoption_rate": (-0.32, -0.42, -0.22)}
+    for rate, (value, low, high) in gaps.items():
+        content["pairs"][0]["differences"][rate] = {"value": value, "low": low, "high": high, "n": 9}
+    headline = comparison_headline(content)
+    assert f"{names[0]} gives the wrong picture's answer to 48% and {names[1]} to 16%: 32 points" in headline
+    assert "cannot be told from chance" in headline
+    content["pairs"][0]["differences"]["adoption_rate"]["high"] = 0.01
+    assert "No run is misled by wrong pictures more than another" in comparison_headline(content)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("count", [1, 3, 9])

@@ -45,8 +45,9 @@ _COLUMNS = (
 _DIFFERENCES = (
     ("acc_none", "no picture"),
     ("acc_spurious", "wrong one"),
+    ("adoption_rate", "pictured given"),
     ("flip_rate", "dropped"),
-    ("flip_rate_both_knew", "dropped, both knew"),
+    ("flip_rate_both_knew", "dropped (both)"),
 )
 _FEW_RUNS = 4
 """Up to so many runs, every pair is told at the terminal; of more, those with the first."""
@@ -198,7 +199,10 @@ def _tell_pairs(names: Sequence[str], pairs: Sequence[Mapping[str, Any]]) -> Non
     told = [pair for pair in pairs if len(names) <= _FEW_RUNS or pair["a"] == names[0]]
     if not told:
         return
-    typer.echo("\nDifferences in points; the test is of the answers beside wrong pictures, for all pairs:\n")
+    typer.echo(
+        "\nDifferences in points; (both): of what both knew without a picture. The test is of the answers"
+    )
+    typer.echo("beside wrong pictures, for all pairs:\n")
     lines = [
         [
             f"{names.index(pair['b']) + 1} - {names.index(pair['a']) + 1}",

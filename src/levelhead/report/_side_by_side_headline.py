@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from levelhead.report._figures import Figure
@@ -29,23 +30,60 @@ def side_by_side_headline(content: Mapping[str, Any]) -> Headline:
 
 
 def _lead(runs: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any]]) -> str:
+    dropped = _furthest(runs, pairs, "flip_rate")
+    if dropped is None:
+        return "Fewer than two of these runs have right answers that a wrong picture could take away."
+    if dropped.is_sure:
+        return (
+            f"Wrong pictures take away {dropped.most_rate.percent} of what {_spoken(dropped.most)} knows and "
+            f"{dropped.least_rate.percent} of what {_spoken(dropped.least)} knows: {dropped.told}."
+        )
+    adopted = _furthest(runs, pairs, "adoption_rate")
+    if adopted is not None and adopted.is_sure:
+        return (
+            f"Of what it knows, {_spoken(adopted.most)} gives the wrong picture's answer to "
+            f"{adopted.most_rate.percent} and {_spoken(adopted.least)} to {adopted.least_rate.percent}: "
+            f"{adopted.told}. Whether one loses more right answers than another cannot be told from chance."
+        )
+    return "No run is misled by wrong pictures more than another, beyond what chance explains."
+
+
+@dataclass(frozen=True, slots=True)
+class _Furthest:
+    """The two runs whose rates are the furthest apart, with the gap between them."""
+
+    least: str
+    most: str
+    least_rate: Figure
+    most_rate: Figure
+    gap: Figure
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the gap's interval excludes zero."""
+        low, high = self.gap.low, self.gap.high
+        return self.least != self.most and low is not None and high is not None and not low <= 0 <= high
+
+    @property
+    def told(self) -> str:
+        """The gap in words."""
+        return f"{self.gap.points} apart (95% interval {self.gap.points_interval})"
+
+
+def _furthest(
+    runs: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any]], rate: str
+) -> _Furthest | None:
+    """None if fewer than two runs have the rate."""
     measured = [
         (figure.value, run["name"], figure)
         for run in runs
-        if (figure := Figure.read(run["numbers"], "flip_rate")).value is not None
+        if (figure := Figure.read(run["numbers"], rate)).value is not None
     ]
     if len(measured) < 2:
-        return "Fewer than two of these runs have right answers that a wrong picture could take away."
+        return None
     _, least, least_rate = min(measured, key=lambda one: one[0])
     _, most, most_rate = max(measured, key=lambda one: one[0])
-    gap = _gap(pairs, least, most)
-    if least == most or gap.low is None or gap.high is None or gap.low <= 0 <= gap.high:
-        return "No run is misled by wrong pictures more than another, beyond what chance explains."
-    return (
-        f"Wrong pictures take away {most_rate.percent} of what {_spoken(most)} knows and "
-        f"{least_rate.percent} of what {_spoken(least)} knows: {gap.points} apart "
-        f"(95% interval {gap.points_interval})."
-    )
+    return _Furthest(least, most, least_rate, most_rate, _gap(pairs, least, most, rate))
 
 
 def _spoken(name: str) -> str:
@@ -53,10 +91,10 @@ def _spoken(name: str) -> str:
     return re.sub(r"@https?://[^ ,)]+", "", name)
 
 
-def _gap(pairs: Sequence[Mapping[str, Any]], least: str, most: str) -> Figure:
+def _gap(pairs: Sequence[Mapping[str, Any]], least: str, most: str, rate: str) -> Figure:
     """By how much more the second is misled than the first."""
     for pair in pairs:
-        gap = Figure.read(pair["differences"], "flip_rate")
+        gap = Figure.read(pair["differences"], rate)
         if (pair["a"], pair["b"]) == (least, most):
             return gap
         if (pair["a"], pair["b"]) == (most, least) and gap.value is not None:
