@@ -13,14 +13,15 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from embedded_vision.facts import NUMBERS, Nothing, Shapes
+from embedded_vision.facts import NUMBERS, Nothing, Shapes, Thing, bare
+from embedded_vision.grounds import SIDE
 from embedded_vision.pictograms import read_names
 from embedded_vision.pictures import Picture, Studio
 from embedded_vision.scenes import SCENES
 from embedded_vision.shapes import COLORS, PLACES, SHAPES
 from embedded_vision.signs import Phrases, Signs, cell_letters, letter_tokens, patch_icons, patch_letters
-from embedded_vision.targets import UNSCORED, Batch
-from embedded_vision.tower import INPUT_SIDE, POSITIONS
+from embedded_vision.targets import Batch
+from embedded_vision.tower import INPUT_SIDE
 
 _PAGES = 0.45
 """Share of full pictures that are full of words; the others are full of pictograms."""
@@ -80,22 +81,29 @@ def to_batch(pictures: list[Picture], phrases: Phrases) -> Batch:
     """Tensors of some pictures."""
     return Batch(
         pixels_of([picture.image for picture in pictures]),
-        torch.tensor([_phrase_row(picture, phrases) for picture in pictures]),
+        torch.tensor([said_beside_letters(picture, phrases) for picture in pictures]),
         torch.tensor([patch_letters(picture.letters) for picture in pictures]),
         torch.tensor([cell_letters(picture.letters) for picture in pictures]),
         torch.tensor([_icons(picture) for picture in pictures]),
     )
 
 
-def _phrase_row(picture: Picture, phrases: Phrases) -> list[int]:
-    if len(picture.icons) > 1:
-        return [UNSCORED] * POSITIONS  # no phrase names them all
+def said_beside_letters(picture: Picture, phrases: Phrases) -> list[int]:
+    """What perfect eyes would say of a picture where no letters are, as numbers of `phrases` (POSITIONS)."""
+    if isinstance(picture.facts, Thing):
+        return phrases.over((bare(name), box) for name, box in picture.icons)
     return phrases.row(picture.facts.phrase)
 
 
 def _icons(picture: Picture) -> list[int]:
     numbers = icon_numbers()
     return patch_icons([(numbers[name], box) for name, box in picture.icons])
+
+
+def name_patterns(phrases: Phrases) -> torch.Tensor:
+    """What a picture says that is filled by one pictogram, for each by its number (names, POSITIONS)."""
+    whole = (0, 0, SIDE, SIDE)
+    return torch.tensor([phrases.over([(bare(name), whole)]) for name in icon_numbers()])
 
 
 @cache
@@ -132,7 +140,7 @@ def known_phrases(checkpoint: Path) -> Phrases:
         for place in ("", *PLACES)
     ]
     tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
-    return Phrases(tokenizer, [*read_names(), *SCENES, *shapes, Nothing().phrase])
+    return Phrases(tokenizer, [*map(bare, read_names()), *SCENES, *shapes, Nothing().phrase])
 
 
 def untrained_signs(checkpoint: Path, phrases: Phrases) -> Signs:

@@ -1,6 +1,6 @@
 """Write the folder of eyes that ships, and the whole model if asked.
 
-`python -m embedded_vision.export --checkpoint FILE --out DIR [--whole DIR]`
+`python -m embedded_vision.export --checkpoint FILE --out DIR [--heads FILE] [--whole DIR]`
 """
 
 from __future__ import annotations
@@ -17,14 +17,20 @@ from transformers import AutoConfig, AutoTokenizer
 from embedded_vision.data import known_phrases, untrained_signs
 from embedded_vision.reader import ALPHA, RANK
 from embedded_vision.signs import ACROSS
-from embedded_vision.state import State, embedded_folder, read_state, untrained_eyes
+from embedded_vision.state import (
+    OWN_LAYERS,
+    WHOLE_LAYERS,
+    State,
+    embedded_folder,
+    read_state,
+    untrained_eyes,
+    write_heads,
+)
 from embedded_vision.template import IMAGE_TOKEN, picture_template
 from embedded_vision.tower import DEVIATION, INPUT_SIDE, MEAN, SIZES, Eyes, llava_config, tower_state
 from levelhead.models._checkpoint import PICTURE_ADAPTER
 from levelhead.models._embedded_vision import EYES_FILE, assemble
 
-_OWN_LAYERS, _LAYERS = "base_model.model.model.layers.", "base_model.model.model.language_model.layers."
-"""Where peft finds a layer in the language model alone, and in the whole model."""
 _ADAPTED = r".*\.language_model\.layers\..*_proj"
 
 
@@ -57,7 +63,7 @@ def export_adapter(adapter: State, out: Path) -> None:
     """Write the folder of the adapter, for the whole model."""
     out.mkdir(exist_ok=True)
     weights = {
-        name.replace(_OWN_LAYERS, _LAYERS): weight.detach().to("cpu", torch.float16).contiguous()
+        name.replace(OWN_LAYERS, WHOLE_LAYERS): weight.detach().to("cpu", torch.float16).contiguous()
         for name, weight in adapter.items()
     }
     save_file(weights, out / "adapter_model.safetensors")
@@ -99,6 +105,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, help="without it, an untrained tower")
     parser.add_argument("--size", choices=SIZES, default="medium", help="of an untrained tower")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--heads", type=Path, help="file for what training needs to go on from the folder")
     parser.add_argument("--whole", type=Path, help="folder for the assembled model")
     arguments = parser.parse_args()
     text = embedded_folder()
@@ -108,6 +115,10 @@ def main() -> None:
     if state:
         eyes.load_state_dict(state["eyes"])
     export(eyes, size, text, arguments.out, state.get("adapter"))
+    if arguments.heads:
+        if not state:
+            parser.error("--heads keeps what was trained; give --checkpoint too.")
+        write_heads(state, arguments.heads)
     megabytes = sum(file.stat().st_size for file in arguments.out.rglob("*.safetensors")) / 1e6
     print(f"{arguments.out}: {megabytes:.1f} MB of weights")
     if arguments.whole:

@@ -43,11 +43,6 @@ class Thing:
     name: str
 
     @property
-    def phrase(self) -> str:
-        """What is shown beside letters."""
-        return self.name
-
-    @property
     def caption(self) -> str:
         """One sentence."""
         return f"The picture shows {self.name}."
@@ -101,3 +96,8 @@ class Nothing:
 
 
 Facts = Writing | Thing | Shapes | Nothing
+
+
+def bare(phrase: str) -> str:
+    """A noun phrase without its article."""
+    return phrase.removeprefix("a ").removeprefix("an ")

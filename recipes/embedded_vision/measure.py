@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from embedded_vision.data import known_phrases, to_batch, tokenizer_vocabulary, untrained_signs
-from embedded_vision.facts import Writing
+from embedded_vision.data import known_phrases, name_patterns, to_batch, tokenizer_vocabulary, untrained_signs
+from embedded_vision.facts import Thing, Writing
 from embedded_vision.fonts import HELD_OUT_FONTS, TRAIN_FONTS
 from embedded_vision.grounds import SIDE
 from embedded_vision.pictograms import HELD_OUT_SETS, TRAIN_SETS, load_pictograms
@@ -106,14 +106,16 @@ def bank_answers_in(words: WordList) -> tuple[int, int]:
 
 
 def measure(eyes: Eyes, aim: Aim, phrases: Phrases, sets: dict[str, list[Trial]]) -> dict[str, float]:
-    """Share right in each set: of the letters where text is shown, of the pictures' phrases elsewhere.
+    """Share right in each set: of letters where text is shown, else of the pictures' phrases or names.
 
     Sets of pictures whose letters' places are not known are left out.
     """
     numbers = {}
+    patterns = name_patterns(phrases)
     eyes.eval()
     for name, trials in sets.items():
-        shows_text = isinstance(trials[0].facts, Writing)
+        facts = trials[0].facts
+        shows_text = isinstance(facts, Writing)
         if shows_text and not trials[0].letters:
             continue
         right: list[float] = []
@@ -125,6 +127,9 @@ def measure(eyes: Eyes, aim: Aim, phrases: Phrases, sets: dict[str, list[Trial]]
                 if shows_text:
                     there = letters != 0
                     right += (aim.letters_told(seen.states)[there] == letters[there]).float().tolist()
+                elif isinstance(facts, Thing):
+                    found = named(aim, seen.emitted, batch.icons > 0, patterns)
+                    right += (found == batch.icons.amax(dim=1)).float().tolist()
                 else:
                     right += (said(aim, seen.emitted) == wanted[:, :ACROSS]).all(dim=1).float().tolist()
         numbers[name] = round(sum(right) / len(right), 4)
@@ -136,6 +141,20 @@ def said(aim: Aim, emitted: torch.Tensor) -> torch.Tensor:
     """The phrase of each picture, by all its rows together: (B, ACROSS)."""
     likelihood = aim.scores(emitted).log_softmax(dim=-1).unflatten(1, (ACROSS, ACROSS))
     return likelihood.sum(dim=1).argmax(dim=-1)
+
+
+def named(aim: Aim, emitted: torch.Tensor, shown: torch.Tensor, patterns: torch.Tensor) -> torch.Tensor:
+    """The number of the pictogram that each picture names, by all patches that show one: (B).
+
+    Args:
+        aim: Reads what is emitted.
+        emitted: (B, POSITIONS, embedding size).
+        shown: Which patches show the pictogram (B, POSITIONS).
+        patterns: See `name_patterns`.
+    """
+    likelihood = aim.scores(emitted).log_softmax(dim=-1)
+    of_names = likelihood.gather(2, patterns.T.expand(len(emitted), -1, -1))
+    return (of_names * shown[..., None]).sum(dim=1).argmax(dim=-1) + 1
 
 
 def main() -> None:

@@ -11,7 +11,8 @@ import random
 from dataclasses import asdict
 from pathlib import Path
 
-from embedded_vision.questions import PLAIN, Asked, bare
+from embedded_vision.facts import bare
+from embedded_vision.questions import PLAIN, Asked
 from embedded_vision.words import WordList
 
 COUNT = 600

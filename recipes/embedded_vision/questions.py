@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from embedded_vision.facts import NUMBERS, Facts, Nothing, Shapes, Thing, Writing
+from embedded_vision.facts import NUMBERS, Facts, Nothing, Shapes, Thing, Writing, bare
 from embedded_vision.shapes import COLORS, PLACES, SHAPES
 from embedded_vision.words import WordList
 
@@ -238,11 +238,6 @@ def quoted(text: str) -> str | None:
     """What a text quotes."""
     _, found, rest = text.partition('"')
     return rest.rpartition('"')[0] if found else None
-
-
-def bare(phrase: str) -> str:
-    """A noun phrase without its article."""
-    return phrase.removeprefix("a ").removeprefix("an ")
 
 
 def _about(facts: Shapes, wording: str) -> str:

@@ -1,13 +1,14 @@
 """Signs: what the eyes say at each patch, as input embeddings of the language model.
 
-A patch says the letters that stand in it, in reading order. Where there are none, each row of patches spells
-a phrase for what is shown beside letters ("an apple", "a sign"), and what is left is blank. The eyes need
-not count or sort: a sign stands where the thing is, and the language model, with its adapter, reads them.
+A patch says the letters that stand in it, in reading order. A patch that shows a pictogram says a token of
+its name. In other pictures each row of patches spells, where no letters are, a phrase for what is shown ("a
+sign", "two red stars"), and what is left is blank. The eyes need not count or sort letters: a sign stands
+where the thing is, and the language model, with its adapter, reads them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from tokenizers import Tokenizer
@@ -83,12 +84,19 @@ def patch_icons(icons: Sequence[tuple[int, Box]]) -> list[int]:
         (POSITIONS), 0 for none: a patch counts if its middle lies in the box.
     """
     patches = [0] * POSITIONS
-    for number, (left, top, right, bottom) in icons:
-        for place in range(POSITIONS):
-            x, y = (PATCH * (at + 0.5) for at in (place % ACROSS, place // ACROSS))
-            if left <= x < right and top <= y < bottom:
-                patches[place] = number
+    for number, box in icons:
+        for place in patches_in(box):
+            patches[place] = number
     return patches
+
+
+def patches_in(box: Box) -> Iterator[int]:
+    """The patches whose middles lie in a box of pixels."""
+    left, top, right, bottom = box
+    for place in range(POSITIONS):
+        x, y = (PATCH * (at + 0.5) for at in (place % ACROSS, place // ACROSS))
+        if left <= x < right and top <= y < bottom:
+            yield place
 
 
 class Phrases:
@@ -117,13 +125,32 @@ class Phrases:
         Raises:
             ValueError: If it is longer than a row or was not announced.
         """
-        try:
-            numbers = [self._number[token] for token in self._encode(phrase)] if phrase else []
-        except KeyError as error:
-            raise ValueError(f"The phrase {phrase!r} is not one of those that are said.") from error
+        numbers = self._numbers(phrase) if phrase else []
         if len(numbers) > ACROSS:
             raise ValueError(f"The phrase {phrase!r} has {len(numbers)} tokens; {ACROSS} are allowed.")
         return (numbers + [0] * (ACROSS - len(numbers))) * ACROSS
+
+    def over(self, things: Iterable[tuple[str, Box]]) -> list[int]:
+        """Numbers at all positions where things are shown: each box says the tokens of its name in turn.
+
+        Args:
+            things: Name of each and the box that it fills, the last one where several overlap.
+
+        Raises:
+            ValueError: If a name was not announced.
+        """
+        patches = [0] * POSITIONS
+        for name, box in things:
+            numbers = self._numbers(name)
+            for place in patches_in(box):
+                patches[place] = numbers[(place // ACROSS + place % ACROSS) % len(numbers)]
+        return patches
+
+    def _numbers(self, phrase: str) -> list[int]:
+        try:
+            return [self._number[token] for token in self._encode(phrase)]
+        except KeyError as error:
+            raise ValueError(f"The phrase {phrase!r} is not one of those that are said.") from error
 
     def _encode(self, phrase: str) -> list[int]:
         tokens: list[int] = self._tokenizer.encode(f" {phrase}").ids

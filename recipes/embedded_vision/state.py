@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from embedded_vision.muon import Muon, Optimizers, inner_matrices
 from embedded_vision.pictograms import read_names
 from embedded_vision.reader import Reader
 from embedded_vision.session import SHARE
@@ -21,6 +22,10 @@ _PROJECTOR_SHARE = 0.2
 _FIRST_SCALE = 0.1
 _BETAS = (0.9, 0.98)
 State = dict[str, Any]
+HEADS = Path(__file__).with_name("heads.safetensors")
+"""What training needs beside the eyes that ship to go on from them."""
+OWN_LAYERS, WHOLE_LAYERS = "base_model.model.model.layers.", "base_model.model.model.language_model.layers."
+"""Where peft finds a layer in the language model alone, and in the whole model."""
 
 
 @dataclass(slots=True)
@@ -54,6 +59,11 @@ class ReaderTraining:
         }
         write_state(file, state)
 
+    def start_from(self, state: State) -> None:
+        """Take over signs and adapter of what ships."""
+        self.signs.load_state_dict({name: state["aim"][f"signs.{name}"] for name in self.signs.state_dict()})
+        self.reader.load_adapter(state["adapter"])
+
     def resume(self, file: Path) -> None:
         """Go on from a checkpoint."""
         state = read_state(file)
@@ -78,13 +88,13 @@ class EyesTraining:
     eyes: Eyes
     aim: Aim
     size: str
-    optimizer: torch.optim.AdamW
+    optimizer: Optimizers
     step: int = 0
 
     @classmethod
     def begin(cls, eyes: Eyes, aim: Aim, size: str) -> EyesTraining:
         """A stage that has not begun."""
-        return cls(eyes=eyes, aim=aim, size=size, optimizer=_eyes_adamw(eyes, aim))
+        return cls(eyes=eyes, aim=aim, size=size, optimizer=_of_eyes(eyes, aim))
 
     def state(self) -> State:
         """All that a later session needs to go on."""
@@ -132,7 +142,7 @@ class TogetherTraining(EyesTraining):
     @classmethod
     def together(cls, eyes: Eyes, aim: Aim, size: str, reader: Reader) -> TogetherTraining:
         """A stage that has not begun."""
-        optimizer = _eyes_adamw(eyes, aim, reader.trained)
+        optimizer = _of_eyes(eyes, aim, reader.trained)
         return cls(eyes=eyes, aim=aim, size=size, optimizer=optimizer, reader=reader)
 
     def state(self) -> State:
@@ -180,13 +190,58 @@ def read_state(file: Path) -> State:
     return state
 
 
-def _eyes_adamw(eyes: Eyes, aim: Aim, adapter: Iterable[torch.Tensor] = ()) -> torch.optim.AdamW:
-    """Over all that learns. At the tower's rate the projector overshoots: embeddings are short vectors."""
+def write_heads(state: State, file: Path) -> None:
+    """Write the signs and the heads of the losses, as fp16."""
+    from safetensors.torch import save_file
+
+    heads = {name: weight.detach().half().contiguous() for name, weight in state["aim"].items()}
+    save_file(heads, file, metadata={"size": state["size"]})
+
+
+def shipped_state(eyes: Path, heads: Path | None = None) -> State:
+    """The weights of all stages as they were exported, to go on from.
+
+    Args:
+        eyes: Folder that `export` wrote.
+        heads: File that it wrote beside it; those of this recipe if None.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+    """
+    from safetensors import safe_open
+
+    from levelhead.models._checkpoint import PICTURE_ADAPTER
+    from levelhead.models._embedded_vision import EYES_FILE
+
+    def read(file: Path) -> State:
+        with safe_open(file, "pt") as weights:
+            names = weights.keys()
+            tensors = {name: weights.get_tensor(name) for name in names}
+        return {name: one.float() if one.is_floating_point() else one for name, one in tensors.items()}
+
+    heads = HEADS if heads is None else heads
+    adapter = read(eyes / PICTURE_ADAPTER / "adapter_model.safetensors")
+    with safe_open(heads, "pt") as file:
+        size = file.metadata()["size"]
+    return {
+        "size": size,
+        "eyes": read(eyes / EYES_FILE),
+        "aim": read(heads),
+        "adapter": {name.replace(WHOLE_LAYERS, OWN_LAYERS): weight for name, weight in adapter.items()},
+    }
+
+
+def _of_eyes(eyes: Eyes, aim: Aim, adapter: Iterable[torch.Tensor] = ()) -> Optimizers:
+    """Muon for convolutions and matrices of the tower, AdamW for all else that learns.
+
+    At the tower's rate the projector overshoots: embeddings are short vectors.
+    """
+    matrices, others = inner_matrices(eyes.vision_tower)
+    heads = [weight for weight in aim.parameters() if weight.requires_grad]
+    adamw = _adamw([*heads, *adapter, *others])
     projector = [*eyes.multi_modal_projector.parameters()]
-    others = [*eyes.vision_tower.parameters(), *aim.parameters(), *adapter]
-    optimizer = _adamw(weight for weight in others if weight.requires_grad)
-    optimizer.add_param_group({"params": projector, "weight_decay": _DECAY, SHARE: _PROJECTOR_SHARE})
-    return optimizer
+    adamw.add_param_group({"params": projector, "weight_decay": _DECAY, SHARE: _PROJECTOR_SHARE})
+    return Optimizers(Muon(matrices, weight_decay=_DECAY), adamw)
 
 
 def _adamw(weights: Iterable[torch.Tensor]) -> torch.optim.AdamW:

@@ -11,8 +11,6 @@ from torch import nn
 from embedded_vision.signs import LETTER_CLASSES, LETTERS_IN_PATCH, Signs
 from embedded_vision.tower import Seen
 
-UNSCORED = -1
-"""Of the phrases: nothing is asked there."""
 EMPTY_WEIGHT = 0.1
 EMPTY_CELL_WEIGHT = 0.2
 _BLANKS_SCORED = 0.1
@@ -25,7 +23,7 @@ class Batch(NamedTuple):
 
     Attributes:
         pixels: uint8 (B, 3, INPUT_SIDE, INPUT_SIDE).
-        phrases: (B, POSITIONS), `UNSCORED` where nothing is asked.
+        phrases: Token of a phrase (B, POSITIONS), 0 for the blank.
         letters: (B, POSITIONS, LETTERS_IN_PATCH).
         cells: Letter in each cell (B, CELLS_ACROSS²), 0 for none.
         icons: Number of the pictogram that each patch shows (B, POSITIONS), 0 for none.
@@ -60,6 +58,7 @@ class Aim(nn.Module):  # type: ignore[misc]
         self.letters = nn.Linear(width, LETTERS_IN_PATCH * LETTER_CLASSES)
         self.cells = nn.Linear(channels, LETTER_CLASSES)
         self.icons = nn.Linear(width, 1 + names)
+        self.tokens = nn.Linear(width, len(signs.spoken))
 
     def scores(self, emitted: torch.Tensor) -> torch.Tensor:
         """Log-likelihood of the blank and of each token of phrases, up to a constant: (..., K)."""
@@ -75,27 +74,23 @@ class Aim(nn.Module):  # type: ignore[misc]
 
         Returns:
             `letters`: cross-entropy of the letters in the patches; `cells`: of the letters in the cells, for
-            the convolutions to learn from directly; `icons`: of the pictograms in the patches; `phrases`: of
-            the tokens where no letters are; `distance`: squared distance to the right sign, as a share of
-            the mean squared length.
+            the convolutions to learn from directly; `icons`: of the pictograms in the patches; `tokens`: of
+            the tokens of phrases where no letters are, told by the tower; `phrases`: of the same, read off
+            what is emitted; `distance`: squared distance to the right sign, as a share of the mean squared
+            length.
         """
         emitted, letters, phrases = seen.emitted, batch.letters, batch.phrases
-        is_asked = phrases != UNSCORED
-        wanted = self.signs(letters, phrases.clamp(min=0))[is_asked]
-        distance = (emitted[is_asked] - wanted).square().sum() / wanted.square().sum().clamp(min=1e-6)
-        is_empty = is_asked & (letters == 0).all(dim=-1)
+        wanted = self.signs(letters, phrases)
         # Scoring all blanks would cost as much as the tower.
         some = torch.rand(phrases.shape) < _BLANKS_SCORED
-        scored = is_empty & ((phrases != 0) | some)
-        # Pages may leave nothing to score; the mean of nothing would be no number.
-        phrase = F.cross_entropy(self.scores(emitted[scored]), phrases[scored], reduction="sum")
-        phrase = phrase / scored.sum().clamp(min=1)
+        scored = (letters == 0).all(dim=-1) & ((phrases != 0) | some)
         return {
             "letters": self.letters_loss(seen.states, letters),
             "cells": mostly_empty(self.cells(seen.cells), batch.cells, EMPTY_CELL_WEIGHT),
             "icons": mostly_empty(self.icons(seen.states), batch.icons, EMPTY_WEIGHT),
-            "phrases": phrase,
-            "distance": distance,
+            "tokens": mean_cross_entropy(self.tokens(seen.states[scored]), phrases[scored]),
+            "phrases": mean_cross_entropy(self.scores(emitted[scored]), phrases[scored]),
+            "distance": (emitted - wanted).square().sum() / wanted.square().sum(),
         }
 
     def letters_loss(self, states: torch.Tensor, letters: torch.Tensor) -> torch.Tensor:
@@ -107,6 +102,12 @@ class Aim(nn.Module):  # type: ignore[misc]
         """The likeliest letters: (B, POSITIONS, LETTERS_IN_PATCH)."""
         logits = self.letters(states).unflatten(-1, (LETTERS_IN_PATCH, LETTER_CLASSES))
         return logits.argmax(dim=-1)
+
+
+def mean_cross_entropy(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy; 0 where there is nothing to score, of which the mean would be no number."""
+    total: torch.Tensor = F.cross_entropy(logits, wanted, reduction="sum")
+    return total / max(1, len(wanted))
 
 
 def mostly_empty(logits: torch.Tensor, wanted: torch.Tensor, empty_weight: float) -> torch.Tensor:

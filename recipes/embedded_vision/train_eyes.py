@@ -22,11 +22,11 @@ from embedded_vision.data import (
 from embedded_vision.measure import SETS, measure, validation_sets
 from embedded_vision.session import CHECKPOINT, LOG, Schedule, keep_rows
 from embedded_vision.stage import open_session, run_alone, stage_parser, training_studio
-from embedded_vision.state import EyesTraining, embedded_folder, read_state, untrained_eyes
+from embedded_vision.state import EyesTraining, embedded_folder, read_state, shipped_state, untrained_eyes
 from embedded_vision.targets import Batch
 from embedded_vision.tower import SIZES, parameters_of
 
-_WEIGHTS = {"letters": 1.0, "cells": 1.0, "icons": 1.0, "phrases": 0.5, "distance": 1.0}
+_WEIGHTS = {"letters": 1.0, "cells": 1.0, "icons": 1.0, "tokens": 1.0, "phrases": 0.5, "distance": 1.0}
 """The last two are reached at the end of the ramp: before the tower tells things apart, they only disturb."""
 _RAMPED = ("phrases", "distance")
 _TRAINING_SEED = 1
@@ -38,6 +38,7 @@ COLUMNS = (
     "letters",
     "cells",
     "icons",
+    "tokens",
     "phrases",
     "distance",
     "pictures_per_second",
@@ -63,6 +64,8 @@ def run(options: argparse.Namespace) -> None:
     if file.is_file():
         training.resume(file)
         keep_rows(options.out / LOG, training.step)
+    elif options.shipped:
+        training.start_from(shipped_state(options.shipped))
     if options.signs is not None:
         # They may have been learned further since the last session.
         signs.load_state_dict(read_state(options.signs)["signs"])
@@ -91,7 +94,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=200_000, help="of all sessions; the schedule's end")
     parser.add_argument("--ramp", type=int, default=40_000, help="pictures until the hardest ones come")
     parser.set_defaults(
-        rows=16, learning_rate=1.5e-3, workers=1, log_every=100, validate_every=500, validation_rows=150
+        rows=16, learning_rate=2e-3, workers=1, log_every=100, validate_every=500, validation_rows=150
     )
     run(parser.parse_args())
 

@@ -16,7 +16,13 @@ import torch
 from torch.utils.data import Dataset
 
 from embedded_vision.answer_data import Lessons
-from embedded_vision.data import drawn_ahead, known_phrases, tokenizer_vocabulary, untrained_signs
+from embedded_vision.data import (
+    drawn_ahead,
+    known_phrases,
+    said_beside_letters,
+    tokenizer_vocabulary,
+    untrained_signs,
+)
 from embedded_vision.fonts import TRAIN_FONTS
 from embedded_vision.packing import ChatTokens, Pack, pack
 from embedded_vision.pictograms import TRAIN_SETS, load_pictograms
@@ -27,7 +33,7 @@ from embedded_vision.reader import Reader
 from embedded_vision.session import CHECKPOINT, LOG, Row, Schedule, keep_rows
 from embedded_vision.signs import Phrases, patch_letters
 from embedded_vision.stage import open_session, run_alone, stage_parser, training_studio
-from embedded_vision.state import ReaderTraining, embedded_folder
+from embedded_vision.state import ReaderTraining, embedded_folder, shipped_state
 from embedded_vision.words import word_lists
 
 OWN_ANSWERS = "own_answers.json"
@@ -91,7 +97,7 @@ def sign_batch(pictures: list[Picture], phrases: Phrases, questions: Pack) -> Si
     """What perfect eyes see of some pictures."""
     return SignBatch(
         torch.tensor([patch_letters(picture.letters) for picture in pictures]),
-        torch.tensor([phrases.row(picture.facts.phrase) for picture in pictures]),
+        torch.tensor([said_beside_letters(picture, phrases) for picture in pictures]),
         questions,
     )
 
@@ -146,6 +152,8 @@ def run(options: argparse.Namespace) -> None:
     if file.is_file():
         training.resume(file)
         keep_rows(options.out / LOG, training.step)
+    elif options.shipped:
+        training.start_from(shipped_state(options.shipped))
     studio = training_studio(options.pictograms, _TRAINING_SEED)
     lessons = lessons_of(options.out, options.pictograms, options.questions)
     batches = SignBatches(studio, phrases, chat, lessons, options.rows, options.ramp)

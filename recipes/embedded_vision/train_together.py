@@ -24,7 +24,7 @@ from embedded_vision.reader import Reader
 from embedded_vision.session import CHECKPOINT, LOG, Row, Schedule, keep_rows
 from embedded_vision.signs import Phrases
 from embedded_vision.stage import open_session, run_alone, stage_parser, training_studio
-from embedded_vision.state import TogetherTraining, embedded_folder, read_state, untrained_eyes
+from embedded_vision.state import TogetherTraining, embedded_folder, read_state, shipped_state, untrained_eyes
 from embedded_vision.train_reader import lessons_of
 
 _TRAINING_SEED = 4
@@ -40,6 +40,7 @@ COLUMNS = (
     "letters",
     "cells",
     "icons",
+    "tokens",
     "phrases",
     "distance",
     "pictures_per_second",
@@ -89,19 +90,24 @@ def begin(options: argparse.Namespace, phrases: Phrases, chat: ChatTokens) -> To
         SystemExit: If there is neither.
     """
     folder, file = embedded_folder(), options.out / CHECKPOINT
-    if not file.is_file() and (options.eyes is None or options.reader is None):
-        raise SystemExit(f"There is no {file}; give --eyes and --reader, the checkpoints of stages 2 and 1.")
-    size = read_state(file if file.is_file() else options.eyes)["size"]
+    begun, shipped = file.is_file(), options.shipped is not None
+    if not (begun or shipped) and (options.eyes is None or options.reader is None):
+        raise SystemExit(
+            f"There is no {file}; give --eyes and --reader, the checkpoints of stages 2 and 1, or --shipped."
+        )
+    state = shipped_state(options.shipped) if shipped else read_state(file if begun else options.eyes)
+    size = state["size"]
     eyes, aim = untrained_eyes(size, untrained_signs(folder, phrases))
     training = TogetherTraining.together(eyes, aim, size, Reader(folder, chat.head))
-    if file.is_file():
+    if begun:
         training.resume(file)
         keep_rows(options.out / LOG, training.step)
         return training
-    training.start_from(read_state(options.eyes))
-    reader = read_state(options.reader)
-    training.reader.load_adapter(reader["adapter"])
-    training.aim.signs.load_state_dict(reader["signs"])
+    training.start_from(state)
+    if not shipped:
+        reader = read_state(options.reader)
+        training.reader.load_adapter(reader["adapter"])
+        training.aim.signs.load_state_dict(reader["signs"])
     return training
 
 

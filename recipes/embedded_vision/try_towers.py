@@ -13,7 +13,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -21,6 +21,7 @@ from torch.utils.data import Dataset
 from transformers import DPTModel, LlamaConfig, SiglipVisionConfig, SiglipVisionModel
 
 from embedded_vision.data import drawn_ahead, pixels_of
+from embedded_vision.muon import Muon, Optimizers, inner_matrices
 from embedded_vision.pictures import Picture, Studio
 from embedded_vision.session import Schedule
 from embedded_vision.signs import ACROSS, LETTER_CLASSES, LETTERS_IN_PATCH, cell_letters, patch_letters
@@ -132,6 +133,16 @@ def loss_of(model: Letters, pages: Pages, cells_weight: float) -> torch.Tensor:
     return loss + cells_weight * mostly_empty(cells, pages.cells, EMPTY_CELL_WEIGHT)
 
 
+def optimizer_of(model: Letters, name: str) -> Optimizers:
+    """AdamW for all weights, or Muon for those that it is for."""
+    settings: dict[str, Any] = {"betas": (0.9, 0.98), "weight_decay": 0.05}
+    if name == "adamw":
+        return Optimizers(torch.optim.AdamW(model.parameters(), **settings))
+    matrices, others = inner_matrices(model.tower)
+    heads = [*model.head.parameters(), *model.cells.parameters()]
+    return Optimizers(Muon(matrices, weight_decay=0.05), torch.optim.AdamW([*heads, *others], **settings))
+
+
 def learn(
     tower: nn.Module, size: TowerSize, studio: Studio, options: argparse.Namespace
 ) -> dict[str, object]:
@@ -142,7 +153,7 @@ def learn(
     """
     model, steps = Letters(tower, size), options.pictures // options.rows
     schedule = Schedule(steps, options.learning_rate, _WARMUP_PICTURES // options.rows)
-    optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.05)
+    optimizer = optimizer_of(model, options.optimizer)
     batches = Batches(studio, options.rows, ramp=2 * options.pictures // 3)
     spent = 0.0
     with show_progress("pages", total=steps, held=0, style=choose_style()) as advance:
@@ -174,7 +185,8 @@ def main() -> None:
     parser.add_argument("--size", choices=SIZES, default="medium")
     parser.add_argument("--rows", type=int, default=16, help="pages in a batch")
     parser.add_argument("--pictures", type=int, default=12_800)
-    parser.add_argument("--learning-rate", type=float, default=1.5e-3)
+    parser.add_argument("--optimizer", choices=("muon", "adamw"), default="muon")
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--cells-weight", type=float, default=1.0, help="of the loss of the convolutions")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw")
     options = parser.parse_args()
@@ -183,7 +195,7 @@ def main() -> None:
     size = SIZES[options.size]
     studio = training_studio(options.pictograms, _SEED)
     found = learn(TOWERS[options.tower](size), size, studio, options)
-    names = ("tower", "size", "rows", "pictures", "learning_rate", "cells_weight")
+    names = ("tower", "size", "rows", "pictures", "optimizer", "learning_rate", "cells_weight")
     settings = {name: getattr(options, name) for name in names}
     print(json.dumps(settings | found))
 

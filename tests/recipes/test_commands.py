@@ -12,10 +12,12 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 
 from embedded_vision import (
     export,
     measure,
+    state,
     train_eyes,
     train_reader,
     train_together,
@@ -204,9 +206,55 @@ def test_what_ships_holds_the_adapter_of_the_last_stage(stages: Stages, tmp_path
     assert not (tmp_path / "blind" / PICTURE_ADAPTER).exists()
 
 
-@pytest.mark.parametrize("tower", ["hybrid", "patches"])
+@pytest.fixture
+def shipped(stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the last stage exports, with its heads beside the recipe."""
+    heads = tmp_path / "heads.safetensors"
+    checkpoint = stages.whole / "together" / CHECKPOINT
+    command(export, "--checkpoint", checkpoint, "--out", tmp_path / "eyes", "--heads", heads)
+    monkeypatch.setattr(state, "HEADS", heads)
+    return tmp_path / "eyes"
+
+
+@pytest.mark.parametrize(
+    ("module", "many"),
+    [
+        (train_reader, ("--steps", 3, "--rows", 2)),
+        (train_eyes, ("--size", "tiny", "--pictures", 6, "--rows", 2)),
+        (train_together, ("--steps", 3, "--rows", 2, "--direct-rows", 1)),
+    ],
+)
+def test_a_stage_goes_on_from_what_ships(
+    stages: Stages, shipped: Path, tmp_path: Path, module: ModuleType, many: tuple[object, ...]
+) -> None:
+    for name in ("reader", "together"):
+        (tmp_path / train_reader.OWN_ANSWERS).write_bytes(
+            (stages.whole / name / train_reader.OWN_ANSWERS).read_bytes()
+        )
+    few = ("--threads", 1, "--workers", 0, "--log-every", 1, "--validate-every", 9, "--validation-rows", 1)
+    train(module, tmp_path, stages.pictograms, *few, *many, "--shipped", shipped, sessions=1)
+    began, ended = read_state(stages.whole / "together" / CHECKPOINT), read_state(tmp_path / CHECKPOINT)
+    assert ended["step"] == 3
+    if "signs" in ended:
+        ended["aim"] = {f"signs.{name}": weight for name, weight in ended["signs"].items()}
+    for part in ("eyes", "aim", "adapter"):
+        for name, weight in ended.get(part, {}).items():
+            if "running_" not in name and "num_batches" not in name:
+                # Rounded to fp16, and three steps at a rate that still rises.
+                assert torch.allclose(weight, began[part][name], atol=0.02, rtol=1e-3), (part, name)
+
+
+def test_heads_of_nothing_are_not_kept(tiny: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        command(export, "--size", tiny, "--out", tmp_path / "eyes", "--heads", tmp_path / "heads")
+
+
+@pytest.mark.parametrize(
+    ("tower", "optimizer"), [("hybrid", "muon"), ("hybrid", "adamw"), ("patches", "muon")]
+)
 def test_towers_are_compared_on_the_same_pages(
     tower: str,
+    optimizer: str,
     pictograms: Path,
     tiny: str,
     capsys: pytest.CaptureFixture[str],
@@ -214,7 +262,7 @@ def test_towers_are_compared_on_the_same_pages(
 ) -> None:
     monkeypatch.setattr(shared, "TRAIN_FONTS", FONTS[:1])
     monkeypatch.setattr(try_towers, "_HELD_OUT", 3)
-    few = ("--pictures", 4, "--rows", 2, "--workers", 0)
+    few = ("--pictures", 4, "--rows", 2, "--workers", 0, "--optimizer", optimizer)
     command(try_towers, "--pictograms", pictograms, "--tower", tower, "--size", tiny, *few)
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (found["tower"], found["size"], found["rows"], found["pictures"]) == (tower, "tiny", 2, 4)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from embedded_vision.facts import Writing
+from embedded_vision.facts import Thing, Writing
 from embedded_vision.fonts import HELD_OUT_FONTS, TRAIN_FONTS
 from embedded_vision.grounds import SIDE, plain
 from embedded_vision.lettering import write, write_line
@@ -47,7 +47,8 @@ def test_what_a_picture_shows_can_be_told_in_a_sentence_and_in_a_phrase(studio: 
             assert f'text "{facts.text}".' in facts.caption
             assert facts.phrase in facts.caption
         else:
-            assert facts.caption == f"The picture shows {facts.phrase}."
+            shown = facts.name if isinstance(facts, Thing) else facts.phrase
+            assert facts.caption == f"The picture shows {shown}."
             assert not picture.letters
 
 

@@ -7,9 +7,10 @@ import torch
 
 from embedded_vision.data import TrainingBatches, drawn_ahead
 from embedded_vision.facts import Writing
+from embedded_vision.grounds import SIDE
 from embedded_vision.pictures import Studio
 from embedded_vision.signs import ACROSS, LETTER_CLASSES, LETTERS_IN_PATCH, Phrases, Signs
-from embedded_vision.targets import UNSCORED, Aim, Batch
+from embedded_vision.targets import Aim, Batch
 from embedded_vision.tower import CELLS_ACROSS, POSITIONS, Seen
 
 NO_PIXELS = torch.zeros(0)
@@ -27,7 +28,8 @@ def said(phrases: Phrases) -> Batch:
     """What is to be said of two pictures: a thing, and a sign with two letters in its first patch."""
     letters = torch.zeros(2, POSITIONS, LETTERS_IN_PATCH, dtype=torch.long)
     letters[1, 0, :2] = torch.tensor([40, 50])
-    rows = torch.tensor([phrases.row("an apple"), phrases.row("a sign")])
+    thing = phrases.over([("apple", (0, 0, SIDE, SIDE))])
+    rows = torch.tensor([thing, phrases.row("a sign")])
     icons = torch.zeros(2, POSITIONS, dtype=torch.long)
     icons[0, :6] = 2
     cells = torch.zeros(2, CELLS, dtype=torch.long)
@@ -85,21 +87,20 @@ def test_where_letters_are_everywhere_no_phrase_is_asked_for(aim: Aim) -> None:
     assert not emitted.grad.any()
 
 
-def test_where_no_phrase_is_asked_nothing_is_scored_but_the_pictograms(
-    aim: Aim, phrases: Phrases, said: Batch
-) -> None:
-    unasked = said._replace(
-        phrases=torch.full((2, POSITIONS), UNSCORED), letters=torch.zeros_like(said.letters)
-    )
-    emitted = torch.ones(2, POSITIONS, aim.signs.blank.shape[0], requires_grad=True)
-    known = torch.zeros(2, POSITIONS, 8, requires_grad=True)
-    losses = aim(seen(emitted, known), unasked)
-    assert losses["phrases"] == losses["distance"] == 0
-    sum(losses.values()).backward()
-    assert emitted.grad is not None
-    assert known.grad is not None
-    assert not emitted.grad.any()
-    assert known.grad.any()
+def test_the_tower_tells_the_tokens_of_phrases_by_itself(aim: Aim, said: Batch) -> None:
+    tokens, kinds = said.phrases.unique(return_inverse=True)
+    known = torch.nn.functional.one_hot(kinds, 8).float()
+
+    def loss(states: torch.Tensor) -> float:
+        emitted = torch.zeros(2, POSITIONS, aim.signs.blank.shape[0])
+        return float(aim(seen(emitted, states), said)["tokens"])
+
+    with torch.no_grad():
+        aim.tokens.weight.zero_()
+        aim.tokens.bias.zero_()
+        aim.tokens.weight[tokens, torch.arange(len(tokens))] = 30
+        assert loss(known) < 1e-6
+        assert loss(known.roll(1, dims=-1)) > 5
 
 
 def test_pictograms_are_told_at_their_patches(aim: Aim, said: Batch) -> None:
@@ -173,6 +174,8 @@ def test_the_eyes_alone_never_change_the_signs(aim: Aim) -> None:
         "cells.bias",
         "icons.weight",
         "icons.bias",
+        "tokens.weight",
+        "tokens.bias",
     }
     assert {"signs.letters", "signs.blank"} < aim.state_dict().keys()
 
