@@ -34,7 +34,8 @@ def test_a_difference_is_the_second_run_less_the_first() -> None:
     b = better_run(a)
     found = compare_honesty(a, b)
     one, two = honesty_numbers(a), honesty_numbers(b)
-    for name in ("accuracy", "answered", "accuracy_answered", "refusal_unanswerable", "ap", "auroc", "aurc"):
+    shares = ("accuracy", "answered", "accuracy_answered", "over_refusal", "refusal_unanswerable")
+    for name in (*shares, "ap", "auroc", "aurc"):
         assert value(found["differences"], name) == pytest.approx(
             float(two[name]["value"] or 0) - float(one[name]["value"] or 0)
         ), name

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from embedded_vision import (
+    curves,
     export,
     measure,
     state,
@@ -171,6 +172,29 @@ def test_each_stage_begins_where_the_one_before_ended(stages: Stages) -> None:
             assert (states["together"]["eyes"][name] - weight).abs().max() < 0.01, name
     for name, weight in states["reader"]["adapter"].items():
         assert (states["together"]["adapter"][name] - weight).abs().max() < 0.01, name
+
+
+def test_the_logs_are_drawn(stages: Stages, tmp_path: Path) -> None:
+    from xml.etree import ElementTree
+
+    logs = [stages.whole / stage / LOG for stage in ("reader", "eyes", "together")]
+    command(curves, "--logs", *logs, "--out", tmp_path / "curves.svg")
+    drawn = ElementTree.parse(tmp_path / "curves.svg").getroot()
+    name = "{http://www.w3.org/2000/svg}"
+    lines = drawn.findall(f"{name}polyline")
+    # Losses of each stage, and what was measured of it.
+    assert len(lines) == (1 + 4) + (6 + len(MEASURED)) + (7 + len(MEASURED) + len(SETS))
+    assert [len(line.attrib["points"].split()) for line in lines[:5]] == [3, 2, 2, 2, 2]
+    texts = [text.text for text in drawn.findall(f"{name}text")]
+    assert [title in texts for title in ("reader", "eyes", "together")] == [True] * 3
+    last = rows(stages.whole / "eyes")[-1]
+    assert f"shapes: {float(last['shapes']):.0%}" in texts
+
+
+def test_a_log_without_rows_is_not_drawn(tmp_path: Path) -> None:
+    (tmp_path / LOG).write_text("step,pictures\n")
+    with pytest.raises(ValueError, match="nothing in"):
+        curves.draw([("reader", tmp_path / LOG)])
 
 
 def test_the_last_stage_says_what_it_needs(stages: Stages, tmp_path: Path) -> None:

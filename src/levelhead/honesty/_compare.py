@@ -72,8 +72,9 @@ def compare_honesty(
         - `shared`, `only_a`, `only_b`, `failed`: questions in both, in one alone, and shared ones that failed
           in either run, which stand in no number.
         - `score_a`, `score_b`: the scores used.
-        - `differences`: of `accuracy`, `answered`, `accuracy_answered`, `refusal_unanswerable`, and between
-          the scores used `ap`, `auroc`, `aurc`, `e_aurc`, `ece`, `brier`.
+        - `differences`: of `accuracy`, `answered`, `accuracy_answered`, `over_refusal` (withheld, of the
+          run's own right answers), `refusal_unanswerable`, and between the scores used `ap`, `auroc`,
+          `aurc`, `e_aurc`, `ece`, `brier`.
         - `by_score`: the last six for each score that both runs have.
         - `best`: the same for the score of each run that has the highest AUROC on these very questions, `a`
           and `b` being their names. That choice flatters both sides.
@@ -158,6 +159,8 @@ def _share_differences(
     groups = _clusters(graded)
     willing_a = [place for place, pair in enumerate(graded) if is_answered(pair.a, of_a)]
     willing_b = [place for place, pair in enumerate(graded) if is_answered(pair.b, of_b)]
+    right_a = [place for place, pair in enumerate(graded) if pair.a.correct]
+    right_b = [place for place, pair in enumerate(graded) if pair.b.correct]
     return _plain(
         {
             "accuracy": _gap(
@@ -173,6 +176,12 @@ def _share_differences(
                 [bool(graded[place].a.correct) for place in willing_a],
                 clusters_a=[groups[place] for place in willing_b],
                 clusters_b=[groups[place] for place in willing_a],
+            ),
+            "over_refusal": difference(
+                [not is_answered(graded[place].b, of_b) for place in right_b],
+                [not is_answered(graded[place].a, of_a) for place in right_a],
+                clusters_a=[groups[place] for place in right_b],
+                clusters_b=[groups[place] for place in right_a],
             ),
             "refusal_unanswerable": _gap(
                 [not is_answered(pair.a, of_a) for pair in hopeless],

@@ -14,13 +14,14 @@ from levelhead.honesty import AnswerRow
 from levelhead.loop.improving._lessons import (
     UNSETTLED_UNKNOWN,
     LessonSettings,
+    balanced,
     honesty_lessons,
     illusion_lessons,
     reading_lessons,
     request_lesson,
     whole_sentences,
 )
-from levelhead.records import Example, Image, Prompt
+from levelhead.records import Example, Image, Prompt, Turn
 from levelhead.training import Dialogue
 
 GOLD, WRONG = "Bern", ("Basel", "Chur", "Zug", "Thun", "Visp")
@@ -116,6 +117,59 @@ def test_the_picture_does_not_settle_it_only_if_asked_for() -> None:
     (unknown,) = [one for one in lessons(KNOWS_NOT, unsettled=True) if one.metadata["lesson"] == "believes"]
     assert texts(unknown)[1] == UNSETTLED_UNKNOWN
     assert unknown.learned(1)
+
+
+def shown(control: str, beside: str, verdict: str) -> list[Dialogue]:
+    """Lessons of one question and the right picture beside it."""
+    rows = [row("none", control, "correct" if GOLD in control else "other")]
+    rows.append(row("factual", beside, verdict, pictured=GOLD))
+    made = lessons((rows, {one["id"]: example(one["id"], one["pictured"] or "") for one in rows}))
+    return [one for one in made if one.metadata["lesson"] == "shown"]
+
+
+def test_beside_the_right_picture_its_right_answer_is_kept() -> None:
+    (known,) = shown("It is Bern.", "Bern. It is", "correct")
+    assert texts(known)[1:] == ["Bern.", texts(known)[2], SURE]
+    assert known.prompt.images
+    # What it read off a picture alone it cannot be sure of: the picture might have been wrong.
+    (read,) = shown("It is Basel.", "It is Bern.", "correct")
+    assert texts(read) == ["What is the capital of Switzerland?", "It is Bern."]
+    assert shown("It is Bern.", "It is Basel.", "other") == []
+    assert shown("It is Bern.", "I think it is Bern", "correct")[0].learned(1)
+
+
+def told(lesson: str, count: int, *, sure: bool, pictured: bool) -> list[Dialogue]:
+    """Dialogues of one lesson."""
+    images = (Image(path=Path("a.png")),) if pictured else ()
+    asked = (Turn("user", "Who?"), Turn("assistant", "Me."), Turn("user", "Sure?"))
+    prompt = Prompt((*asked, Turn("assistant", SURE if sure else UNSURE)), images)
+    return [Dialogue(f"{lesson} {pictured} {number}", prompt, {"lesson": lesson}) for number in range(count)]
+
+
+def test_no_more_lessons_are_unsure_than_sure() -> None:
+    every = [
+        *told("does not know", 9, sure=False, pictured=False),
+        *told("knows", 4, sure=True, pictured=False),
+        *told("no answer", 7, sure=False, pictured=False),
+        *told("believes", 3, sure=False, pictured=True),
+        *told("misled", 5, sure=True, pictured=True),
+    ]
+    kept = balanced(every, seed=0)
+    assert Counter(one.metadata["lesson"] for one in kept) == {
+        "does not know": 4,
+        "knows": 4,
+        "no answer": 7,
+        "believes": 3,
+        "misled": 5,
+    }
+    assert kept == [one for one in every if one in kept]
+    assert kept == balanced(every, seed=0)
+    assert kept != balanced(every, seed=1)
+
+
+def test_where_nothing_is_known_nothing_is_left_out() -> None:
+    every = told("does not know", 9, sure=False, pictured=False)
+    assert balanced(every, seed=0) == every
 
 
 @pytest.mark.parametrize("spoil", [{"error": "no answer"}, {"reply": "..."}])

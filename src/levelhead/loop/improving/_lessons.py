@@ -10,12 +10,14 @@ does not know   the same                           (its own wrong answer is read
 misled          the question, a wrong picture      its answer without the picture; sure
 not misled      the same                           its own right answer; sure
 believes        the same, of what it does not know (its own wrong answer is read;) unsure
+shown           the question, the right picture    its own right answer; sure if it knew it without
 no answer       a question that has none           a refusal of R-Tuning; unsure
 declined        a harmless request                 an answer of its own, drawn again until it did not decline
 helped          the same, answered at once         its own answer
 reads           "read the picture"                 what is written there
 
-The last two keep what tuning might take away: that a model helps, and that it still looks at pictures.
+The last three keep what tuning might take away: that a model helps, and that it looks at pictures and takes
+from them what is right.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ TESTED_READING_REQUEST = "Which words does the picture show?"
 UNSETTLED_KNOWN = "{answer} The picture does not settle it."
 UNSETTLED_UNKNOWN = "I do not know, and the picture does not settle it."
 _MISLED_OF_EACH = 3
+_UNSURE = ("does not know", "believes")
 _SENTENCE_END = re.compile(r"[.!?][\"')\]]*(?=\s|$)")
 
 
@@ -95,6 +98,7 @@ def _of_question(
     control = next((row for row in asked if row["condition"] == "none"), None)
     if control is None:
         return
+    yield from _shown(asked, control, examples, rng)
     wrong = [row for row in asked if row["condition"] == "spurious"]
     misled = [row for row in wrong if row["verdict"] != Verdict.CORRECT.value]
     resisted = [row for row in wrong if row not in misled]
@@ -118,6 +122,45 @@ def _of_question(
         reply = whole_sentences(row["reply"])
         if judge_example(examples[row["id"]], reply) is Verdict.CORRECT:
             yield _lesson(examples[row["id"]], reply, "not misled", sure=True)
+
+
+def _shown(
+    asked: Sequence[Mapping[str, Any]],
+    control: Mapping[str, Any],
+    examples: Mapping[str, Example],
+    rng: random.Random,
+) -> Iterator[Dialogue]:
+    """Beside one picture of the right answer; that the picture is right, it cannot tell."""
+    told = [row for row in asked if row["condition"] == "factual" and row["verdict"] == Verdict.CORRECT.value]
+    for row in rng.sample(told, min(1, len(told))):
+        example, own = examples[row["id"]], whole_sentences(row["reply"])
+        if judge_example(example, own) is not Verdict.CORRECT:
+            continue
+        if control["verdict"] == Verdict.CORRECT.value:
+            yield _lesson(example, own, "shown", sure=True)
+        else:
+            yield Dialogue(example.id, _asked(example.question, example.images, own), {"lesson": "shown"})
+
+
+def balanced(lessons: Sequence[Dialogue], seed: int) -> list[Dialogue]:
+    """Lessons of which no more say «unsure» than «sure», beside pictures and without; some are left out.
+
+    A model that knows one answer in five learns else to be unsure of all. Questions that have no answer are
+    never left out.
+
+    Args:
+        lessons: All of them.
+        seed: Of what is left out.
+    """
+    left_out: set[str] = set()
+    for beside_picture in (False, True):
+        alike = [one for one in lessons if bool(one.prompt.images) == beside_picture]
+        sure = sum(one.prompt.turns[-1].text == SURE for one in alike)
+        unsure = [one.id for one in alike if one.metadata["lesson"] in _UNSURE]
+        # With nothing to be sure of, there is no balance to be had.
+        if 0 < sure < len(unsure):
+            left_out.update(random.Random(f"{seed} {beside_picture}").sample(unsure, len(unsure) - sure))
+    return [one for one in lessons if one.id not in left_out]
 
 
 def reading_lessons(rows: Iterable[Mapping[str, Any]], examples: Mapping[str, Example]) -> Iterator[Dialogue]:

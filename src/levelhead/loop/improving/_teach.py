@@ -20,6 +20,7 @@ from levelhead.honesty import AnswerRow, rows_from
 from levelhead.illusion import read_set, to_examples
 from levelhead.loop.improving._lessons import (
     LessonSettings,
+    balanced,
     honesty_lessons,
     illusion_lessons,
     reading_lessons,
@@ -75,12 +76,13 @@ def teach(
     answered = rows_from(AnswerRow, (row for row in run.rows if row["suite"] == "honesty"), str(measured))
     told = read_harm_rows(run.rows, str(measured))
     helped, left = _requests(model, told, requests, out / _AGAIN, settings.seed)
-    lessons = [
+    every = [
         *illusion_lessons(seen, examples, how),
         *reading_lessons(seen, examples),
         *honesty_lessons(answered, how),
         *helped,
     ]
+    lessons = balanced(every, settings.seed)
     if not lessons:
         raise UsageError(
             f"There is nothing to learn from {measured}: no question got a usable answer. Measure more "
@@ -90,7 +92,8 @@ def teach(
     _make(out)
     write_dialogues(out / LESSONS, dialogues)
     counts = dict(Counter(str(one.metadata["lesson"]) for one in dialogues).most_common())
-    write_whole(out / COUNTS, [json_text({"lessons": counts, "declined_at_every_draw": left}, indent=2)])
+    written = {"lessons": counts, "declined_at_every_draw": left, "left_out": len(every) - len(lessons)}
+    write_whole(out / COUNTS, [json_text(written, indent=2)])
     return Lessons(tuple(dialogues), counts, left)
 
 
