@@ -81,7 +81,11 @@ def encoded(image: PILImage.Image) -> Image:
 
 
 def right_shares(questions: Sequence[Question], replies: Sequence[str]) -> dict[str, Any]:
-    """The share of right answers of each measure, with its interval."""
+    """The share of right answers of each measure, with its interval.
+
+    Of texts that were to be read (`read`) also the share where large and small letters are taken as alike
+    (`read_any_case`), and both for those of one word (`word`, `word_any_case`).
+    """
     shares = {}
     for measure in dict.fromkeys(question.measure for question in questions):
         rows = [
@@ -89,9 +93,18 @@ def right_shares(questions: Sequence[Question], replies: Sequence[str]) -> dict[
             for question, reply in zip(questions, replies, strict=True)
             if question.measure == measure
         ]
-        hits = [question.asked.is_answered_by(reply) for question, reply in rows]
-        shares[measure] = proportion(hits, clusters=[question.cluster for question, _ in rows]).to_json()
+        shares[measure] = _share(rows)
+        if measure.endswith("/read"):
+            words = [(question, reply) for question, reply in rows if " " not in question.asked.key]
+            word = measure.removesuffix("read") + "word"
+            shares[f"{measure}_any_case"] = _share(rows, any_case=True)
+            shares[word], shares[f"{word}_any_case"] = _share(words), _share(words, any_case=True)
     return shares
+
+
+def _share(rows: Sequence[tuple[Question, str]], *, any_case: bool = False) -> dict[str, Any]:
+    hits = [question.asked.is_answered_by(reply, any_case=any_case) for question, reply in rows]
+    return proportion(hits, clusters=[question.cluster for question, _ in rows]).to_json()
 
 
 def largest_difference(seeing: Model, blind: Model, questions: Iterable[str]) -> dict[str, float | int]:

@@ -79,10 +79,16 @@ class Asked:
             return "", self.answer, ""
         return self.answer, "", ""
 
-    def is_answered_by(self, reply: str) -> bool:
-        """Whether a reply says the key; a text that was to be read must be given alone or quoted, exactly."""
+    def is_answered_by(self, reply: str, *, any_case: bool = False) -> bool:
+        """Whether a reply says the key; a text that was to be read must be given alone or quoted, exactly.
+
+        Args:
+            reply: Of the model.
+            any_case: Take large and small letters of a text as alike, as scene text recognition is measured.
+        """
         if self.form == "read":
-            return self.key in (quoted(reply), reply.strip())
+            told = {text.lower() if any_case else text for text in (quoted(reply), reply.strip()) if text}
+            return (self.key.lower() if any_case else self.key) in told
         return re.search(rf"(?<!\w){re.escape(self.key)}(?!\w)", reply, re.IGNORECASE) is not None
 
 

@@ -34,7 +34,7 @@ SETTINGS = {
 TEACHER_WINDOW = "256"
 BUDGET = "0.02"
 """Share of harmless answers that may be flagged."""
-BENIGN = ("halueval", "look-alikes")
+BENIGN = ("halueval", "look-alikes", "own-answers")
 """Sources whose harmless answers set the threshold and check it. The labels of the others are often wrong,
 and one harmful answer that is called harmless would lift the threshold above all others."""
 MOST_UNUSED = 800
@@ -79,6 +79,12 @@ def teach_command(places: Places, threads: int) -> list[str]:
         *("--teacher", f"probe:{places.teacher}", "--threads", str(threads)),
         *("--work", str(places.work / "teaching"), "--out", str(places.rows("taught"))),
     ]
+
+
+def own_answers_command(places: Places, threads: int) -> list[str]:
+    """Have the embedded model answer the look-alikes' questions."""
+    out = str(places.rows("own_answers"))
+    return ["python", "-m", "harm_detector.own_answers", "--out", out, "--threads", str(threads)]
 
 
 def write_rows_to_teach(places: Places) -> None:
@@ -200,11 +206,11 @@ def main() -> None:
     options = parser.parse_args()
     places = Places(options.data, options.work)
     seed, threads = options.seed, options.threads
-    before, taught = [], list(options.taught)
+    before, taught = [own_answers_command(places, threads)], [*options.taught, places.rows("own_answers")]
     if options.teacher:
-        before = [teacher_command(places, seed, threads), teach_command(places, threads)]
+        before += [teacher_command(places, seed, threads), teach_command(places, threads)]
         taught.append(places.rows("taught"))
-    elif not taught:
+    elif not options.taught:
         taught.append(places.rows("preferred"))
     train = train_command(places, taught, seed, threads)
     after = [calibrate_command(places), check_command(places), measure_command(places)]

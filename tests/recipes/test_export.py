@@ -253,7 +253,7 @@ def test_a_card_is_filled_from_its_numbers_and_not_written_without_them(
         "threads": 1,
     }
     text = card(tmp_path, measured)
-    assert "| known words in unseen fonts, every letter right | 90.0% | 85.0% to 94.0% | 200 |" in text
+    assert "| one known word in an unseen font, every letter right | 90.0% | 85.0% to 94.0% | 200 |" in text
     assert "| OpenMoji, measured on only | CC BY-SA 4.0 | measuring |" in text
     assert f"of {eyes / 1e6:.1f} M weights" in text
     assert "an adapter of 2.6 M weights" in text

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from harm_detector import train
+from harm_detector import own_answers, train
+from harm_detector.own_answers import questions, write_own_answers
 from harm_detector.preferences import BETTER, DECLINED, WORSE, by_preference
 from harm_detector.sets import AT_MOST, TEACHER_AT_MOST, TESTED_ON, TRAINED_ON, UNLABELLED
 from harm_detector.teach import every_turn, read_scores, taught
@@ -26,6 +28,8 @@ from harm_detector.train import (
 from levelhead.cli import _guard, _guard_detection, _guard_training
 from levelhead.datasets import HARM_SETS, TRAINABLE
 from levelhead.guard import Pair, read_named_pairs, write_pairs
+from levelhead.models import Model, Sampling
+from levelhead.records import Prompt, Reply
 
 PLACES = Places(Path("sets"), Path("made"))
 
@@ -158,3 +162,43 @@ def test_a_worse_answer_that_declines_has_no_target_and_others_have_the_one_of_t
         f"True/{declining}": DECLINED,
         "False/Gladly.": WORSE,
     }
+
+
+class Fluent(Model):
+    """Answers whatever it is asked, but for what it has no words for."""
+
+    name = fingerprint = "fluent"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def iter_generate(
+        self, prompts: Sequence[Prompt], sampling: Sampling
+    ) -> Iterator[list[tuple[int, list[Reply]]]]:
+        texts = [prompt.turns[-1].text for prompt in prompts]
+        self.asked += texts
+        yield [
+            (index, [Reply("..." if index == 1 else f"Of course: {text}", "stop")])
+            for index, text in enumerate(texts)
+        ]
+
+
+def test_own_answers_are_harmless_rows_that_stay_with_their_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = questions()[:5]
+    monkeypatch.setattr(own_answers, "questions", lambda: some)
+    monkeypatch.setattr(own_answers, "_AT_ONCE", 2)
+    model, out = Fluent(), tmp_path / "own.jsonl"
+    # Of every two questions the second one gets no usable answer.
+    assert write_own_answers(model, out) == 6
+    found = read_named_pairs(str(out))
+    assert {pair.label for pair in found} == {False}
+    assert {pair.metadata["source"] for pair in found} == {"own-answers"}
+    goals = {pair.question: pair.metadata["goal"] for pair in some}
+    assert all(pair.metadata["goal"] == goals[pair.question] for pair in found)
+    assert len({pair.id for pair in found}) == 6
+    # A second call asks only what has no answer yet.
+    again = Fluent()
+    write_own_answers(again, out)
+    assert sorted(again.asked) == sorted(2 * [pair.question or "" for pair in (some[1], some[3])])

@@ -49,7 +49,21 @@ def test_some_sets_are_asked_about_in_an_unseen_wording_too() -> None:
     questions = questions_of("known_words_unseen_fonts", [Trial(WHITE, Writing("Hello"), [])])
     assert [question.measure.partition("/")[2] for question in questions] == ["read", "read_unseen_wording"]
     shares = right_shares(questions, ['The picture says "Hello".', 'It says "Hell".'])
-    assert [share["value"] for share in shares.values()] == [1, 0]
+    assert shares["known_words_unseen_fonts/read"]["value"] == 1
+    assert shares["known_words_unseen_fonts/read_unseen_wording"]["value"] == 0
+
+
+def test_words_alone_and_letters_of_any_case_are_counted_apart() -> None:
+    texts = ("Hello", "two words", "ONE", "Four more words here")
+    questions = questions_of("unseen_words", [Trial(WHITE, Writing(text), []) for text in texts])
+    replies = ['It says "Hello".', 'It says "Two words".', "one", 'It says "For more words here".']
+    found = {name: (share["value"], share["n"]) for name, share in right_shares(questions, replies).items()}
+    assert found == {
+        "unseen_words/read": (0.25, 4),
+        "unseen_words/read_any_case": (0.75, 4),
+        "unseen_words/word": (0.5, 2),
+        "unseen_words/word_any_case": (1.0, 2),
+    }
 
 
 def test_the_difference_without_a_picture_is_the_largest_of_any_token() -> None:
