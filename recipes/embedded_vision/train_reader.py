@@ -1,14 +1,16 @@
 """Stage 1: the language model learns to read signs, through a low-rank adapter, from perfect eyes.
 
-No picture is looked at: the drawing knows where each letter stands, and that is what the eyes would say. A
-session lasts `--minutes`; the next one with the same `--out` goes on.
+No picture is looked at: the drawing knows where each letter stands, and that is what the eyes would say,
+unsure as they are near the edges of patches. A session lasts `--minutes`; the next one with the same `--out`
+goes on.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +26,7 @@ from embedded_vision.data import (
     untrained_signs,
 )
 from embedded_vision.fonts import TRAIN_FONTS
+from embedded_vision.lettering import Letter
 from embedded_vision.packing import ChatTokens, Pack, pack
 from embedded_vision.pictograms import TRAIN_SETS, load_pictograms
 from embedded_vision.pictures import Picture, Studio
@@ -31,7 +34,7 @@ from embedded_vision.plain_questions import own_answers, plain_questions
 from embedded_vision.questions import Examiner, main_questions
 from embedded_vision.reader import Reader
 from embedded_vision.session import CHECKPOINT, LOG, Row, Schedule, keep_rows
-from embedded_vision.signs import Phrases, patch_letters
+from embedded_vision.signs import Phrases, Signs, patch_letters
 from embedded_vision.stage import open_session, run_alone, stage_parser, training_studio
 from embedded_vision.state import ReaderTraining, embedded_folder, shipped_state
 from embedded_vision.words import word_lists
@@ -39,15 +42,16 @@ from embedded_vision.words import word_lists
 OWN_ANSWERS = "own_answers.json"
 _TRAINING_SEED, _VALIDATION_SEED = 3, 40_000
 _WARMUP_STEPS = 20
+_DRAWS, _UNSURE_PIXELS = 4, 3.0
 _TESTED = {"known_words": "words", "unseen_words": "words", "pictograms": "pictogram", "shapes": "shapes"}
 COLUMNS = ("step", "pictures", "rate", "total", "answer", "right", "pictures_per_second", *_TESTED)
 
 
 class SignBatch(NamedTuple):
-    """What perfect eyes see, and questions about it.
+    """What eyes see, and questions about it.
 
     Attributes:
-        letters: (B, POSITIONS, LETTERS_IN_PATCH).
+        letters: (B, draws, POSITIONS, LETTERS_IN_PATCH); several draws if the eyes are unsure.
         phrases: (B, POSITIONS).
         questions: About each picture.
     """
@@ -90,21 +94,61 @@ class SignBatches(Dataset[SignBatch]):  # type: ignore[misc]
                 asked = self.lessons.of(picture.facts, rng)
             pictures.append(picture)
             questions.append([self.chat.branch(one) for one in asked])
-        return sign_batch(pictures, self.phrases, pack(questions))
+        return sign_batch(
+            pictures, self.phrases, pack(questions), random.Random(f"{self.studio.seed}/{step}")
+        )
 
 
-def sign_batch(pictures: list[Picture], phrases: Phrases, questions: Pack) -> SignBatch:
-    """What perfect eyes see of some pictures."""
+def sign_batch(
+    pictures: list[Picture], phrases: Phrases, questions: Pack, rng: random.Random | None = None
+) -> SignBatch:
+    """What perfect eyes see of some pictures.
+
+    Args:
+        pictures: The pictures.
+        phrases: What is said beside letters.
+        questions: About the pictures.
+        rng: If given, the eyes are as unsure as real ones in which of two patches a letter near their edge
+            stands: each letter is moved a little, several times.
+    """
+    seen = [
+        [patch_letters(moved(picture.letters, rng)) for _ in range(_DRAWS)]
+        if rng
+        else [patch_letters(picture.letters)]
+        for picture in pictures
+    ]
     return SignBatch(
-        torch.tensor([patch_letters(picture.letters) for picture in pictures]),
+        torch.tensor(seen),
         torch.tensor([said_beside_letters(picture, phrases) for picture in pictures]),
         questions,
     )
 
 
+def moved(letters: Sequence[Letter], rng: random.Random) -> list[Letter]:
+    """The letters, each a few pixels from where it stands."""
+    return [
+        replace(
+            letter,
+            x=letter.x + rng.uniform(-_UNSURE_PIXELS, _UNSURE_PIXELS),
+            y=letter.y + rng.uniform(-_UNSURE_PIXELS, _UNSURE_PIXELS),
+        )
+        for letter in letters
+    ]
+
+
+def said(signs: Signs, batch: SignBatch) -> torch.Tensor:
+    """What the eyes say, (B, POSITIONS, embedding size).
+
+    Eyes that learned by squared distance say the mean of what may be right, so this is the mean of the draws.
+    """
+    rows, draws = batch.letters.shape[:2]
+    drawn: torch.Tensor = signs(batch.letters.flatten(0, 1), batch.phrases.repeat_interleave(draws, dim=0))
+    return drawn.unflatten(0, (rows, draws)).mean(dim=1)
+
+
 def losses_of(training: ReaderTraining, batch: SignBatch) -> dict[str, torch.Tensor]:
     """The loss of a batch, and the share of right answers."""
-    reading = training.reader.read(training.signs(batch.letters, batch.phrases), batch.questions)
+    reading = training.reader.read(said(training.signs, batch), batch.questions)
     hits = [hit for row in reading.is_right for hit in row]
     return {"answer": reading.loss, "total": reading.loss, "right": torch.tensor(sum(hits) / len(hits))}
 
@@ -128,7 +172,7 @@ def validate(training: ReaderTraining, tested: dict[str, SignBatch]) -> Row:
     shares = {}
     with torch.no_grad():
         for name, batch in tested.items():
-            reading = training.reader.read(training.signs(batch.letters, batch.phrases), batch.questions)
+            reading = training.reader.read(said(training.signs, batch), batch.questions)
             hits = [hit for row in reading.is_right for hit in row]
             shares[name] = round(sum(hits) / len(hits), 4)
     return shares

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +13,16 @@ import torch.nn.functional as F
 
 from embedded_vision.data import untrained_signs
 from embedded_vision.facts import Writing
+from embedded_vision.lettering import Letter
 from embedded_vision.packing import IGNORED, Branch, ChatTokens, pack
 from embedded_vision.pictures import Picture, Studio
 from embedded_vision.questions import PLAIN, Asked, main_questions
 from embedded_vision.reader import Reader
 from embedded_vision.session import train_step
-from embedded_vision.signs import Phrases
+from embedded_vision.signs import Phrases, Signs
 from embedded_vision.state import ReaderTraining
-from embedded_vision.tower import POSITIONS
-from embedded_vision.train_reader import losses_of, sign_batch
+from embedded_vision.tower import PATCH, POSITIONS
+from embedded_vision.train_reader import losses_of, said, sign_batch
 
 ASKED = (
     [
@@ -217,3 +220,24 @@ def test_the_embedded_language_model_begins_to_read_signs_within_a_few_steps(
     batch = sign_batch([picture], phrases, questions)
     losses = [train_step(training, losses_of(training, batch), rate=1e-3) for _ in range(3)]
     assert losses[-1]["answer"] < 0.6 * losses[0]["answer"]
+
+
+def test_eyes_that_are_unsure_say_a_letter_near_an_edge_in_both_patches(
+    signs: Signs, phrases: Phrases, studio: Studio
+) -> None:
+    picture = studio.picture(0, kind="nothing")
+    middle, edge = Letter("a", 2.5 * PATCH, PATCH / 2), Letter("b", 5 * PATCH - 0.5, PATCH / 2)
+    shown = replace(picture, letters=[middle, edge], facts=Writing("ab"))
+    nothing = pack([[Branch([1], [2])]])
+    surely, unsurely = (
+        said(signs, sign_batch([shown], phrases, nothing, rng))[0].detach()
+        for rng in (None, random.Random(0))
+    )
+    # In the middle of a patch there is no doubt.
+    assert torch.allclose(unsurely[2], surely[2])
+    assert torch.equal(surely[5], signs.blank.detach())
+    for place in (4, 5):
+        share = (unsurely[place] - signs.blank) @ (surely[4] - signs.blank)
+        share = share / (surely[4] - signs.blank).square().sum()
+        assert 0.2 <= share <= 0.8, place
+    assert torch.equal(unsurely[8:], surely[8:])
