@@ -1,6 +1,6 @@
 """Write the folder of eyes that ships, and the whole model if asked.
 
-`python -m embedded_vision.export --checkpoint FILE --out DIR [--heads FILE] [--whole DIR]`
+`python -m embedded_vision.export --checkpoint FILE [--reader FILE] --out DIR [--heads FILE] [--whole DIR]`
 """
 
 from __future__ import annotations
@@ -105,11 +105,16 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, help="without it, an untrained tower")
     parser.add_argument("--size", choices=SIZES, default="medium", help="of an untrained tower")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--reader", type=Path, help="checkpoint of stage 1, for eyes of stage 2")
     parser.add_argument("--heads", type=Path, help="file for what training needs to go on from the folder")
     parser.add_argument("--whole", type=Path, help="folder for the assembled model")
     arguments = parser.parse_args()
     text = embedded_folder()
     state = read_state(arguments.checkpoint) if arguments.checkpoint else {}
+    if state and arguments.reader:
+        reader = read_state(arguments.reader)
+        state["adapter"] = reader["adapter"]
+        state["aim"] |= {f"signs.{name}": sign for name, sign in reader["signs"].items()}
     size = state.get("size", arguments.size)
     eyes, _ = untrained_eyes(size, untrained_signs(text, known_phrases(text)))
     if state:

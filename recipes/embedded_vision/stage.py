@@ -30,7 +30,7 @@ def stage_parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint and the log")
     parser.add_argument("--pictograms", type=Path, required=True)
     parser.add_argument(
-        "--shipped", type=Path, help="folder of eyes to begin with, with the heads beside this recipe"
+        "--begin-with", type=Path, help="folder of eyes to begin with, with the heads beside this recipe"
     )
     parser.add_argument("--minutes", type=float, required=True, help="how long this session may take")
     parser.add_argument("--rows", type=int, help="pictures in a batch, those that are asked about if any are")

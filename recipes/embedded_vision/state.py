@@ -198,7 +198,7 @@ def write_heads(state: State, file: Path) -> None:
     save_file(heads, file, metadata={"size": state["size"]})
 
 
-def shipped_state(eyes: Path, heads: Path | None = None) -> State:
+def exported_state(eyes: Path, heads: Path | None = None) -> State:
     """The weights of all stages as they were exported, to go on from.
 
     Args:

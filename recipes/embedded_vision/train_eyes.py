@@ -22,7 +22,7 @@ from embedded_vision.data import (
 from embedded_vision.measure import SETS, measure, validation_sets
 from embedded_vision.session import CHECKPOINT, LOG, Schedule, keep_rows
 from embedded_vision.stage import open_session, run_alone, stage_parser, training_studio
-from embedded_vision.state import EyesTraining, embedded_folder, read_state, shipped_state, untrained_eyes
+from embedded_vision.state import EyesTraining, embedded_folder, exported_state, read_state, untrained_eyes
 from embedded_vision.targets import Batch
 from embedded_vision.tower import SIZES, parameters_of
 
@@ -64,8 +64,8 @@ def run(options: argparse.Namespace) -> None:
     if file.is_file():
         training.resume(file)
         keep_rows(options.out / LOG, training.step)
-    elif options.shipped:
-        training.start_from(shipped_state(options.shipped))
+    elif options.begin_with:
+        training.start_from(exported_state(options.begin_with))
     if options.signs is not None:
         # They may have been learned further since the last session.
         signs.load_state_dict(read_state(options.signs)["signs"])

@@ -36,7 +36,7 @@ from embedded_vision.reader import Reader
 from embedded_vision.session import CHECKPOINT, LOG, Row, Schedule, keep_rows
 from embedded_vision.signs import Phrases, Signs, patch_letters
 from embedded_vision.stage import open_session, run_alone, stage_parser, training_studio
-from embedded_vision.state import ReaderTraining, embedded_folder, shipped_state
+from embedded_vision.state import ReaderTraining, embedded_folder, exported_state
 from embedded_vision.words import word_lists
 
 OWN_ANSWERS = "own_answers.json"
@@ -196,8 +196,8 @@ def run(options: argparse.Namespace) -> None:
     if file.is_file():
         training.resume(file)
         keep_rows(options.out / LOG, training.step)
-    elif options.shipped:
-        training.start_from(shipped_state(options.shipped))
+    elif options.begin_with:
+        training.start_from(exported_state(options.begin_with))
     studio = training_studio(options.pictograms, _TRAINING_SEED)
     lessons = lessons_of(options.out, options.pictograms, options.questions)
     batches = SignBatches(studio, phrases, chat, lessons, options.rows, options.ramp)

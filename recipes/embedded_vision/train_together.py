@@ -24,7 +24,13 @@ from embedded_vision.reader import Reader
 from embedded_vision.session import CHECKPOINT, LOG, Row, Schedule, keep_rows
 from embedded_vision.signs import Phrases
 from embedded_vision.stage import open_session, run_alone, stage_parser, training_studio
-from embedded_vision.state import TogetherTraining, embedded_folder, read_state, shipped_state, untrained_eyes
+from embedded_vision.state import (
+    TogetherTraining,
+    embedded_folder,
+    exported_state,
+    read_state,
+    untrained_eyes,
+)
 from embedded_vision.train_reader import lessons_of
 
 _TRAINING_SEED = 4
@@ -90,12 +96,13 @@ def begin(options: argparse.Namespace, phrases: Phrases, chat: ChatTokens) -> To
         SystemExit: If there is neither.
     """
     folder, file = embedded_folder(), options.out / CHECKPOINT
-    begun, shipped = file.is_file(), options.shipped is not None
-    if not (begun or shipped) and (options.eyes is None or options.reader is None):
+    begun, exported = file.is_file(), options.begin_with is not None
+    if not (begun or exported) and (options.eyes is None or options.reader is None):
         raise SystemExit(
-            f"There is no {file}; give --eyes and --reader, the checkpoints of stages 2 and 1, or --shipped."
+            f"There is no {file}; give --eyes and --reader, the checkpoints of stages 2 and 1, or "
+            "--begin-with."
         )
-    state = shipped_state(options.shipped) if shipped else read_state(file if begun else options.eyes)
+    state = exported_state(options.begin_with) if exported else read_state(file if begun else options.eyes)
     size = state["size"]
     eyes, aim = untrained_eyes(size, untrained_signs(folder, phrases))
     training = TogetherTraining.together(eyes, aim, size, Reader(folder, chat.head))
@@ -104,7 +111,7 @@ def begin(options: argparse.Namespace, phrases: Phrases, chat: ChatTokens) -> To
         keep_rows(options.out / LOG, training.step)
         return training
     training.start_from(state)
-    if not shipped:
+    if not exported:
         reader = read_state(options.reader)
         training.reader.load_adapter(reader["adapter"])
         training.aim.signs.load_state_dict(reader["signs"])

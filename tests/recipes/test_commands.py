@@ -31,7 +31,7 @@ from embedded_vision.pictograms import SIDE, load_pictograms
 from embedded_vision.plain_questions import plain_questions
 from embedded_vision.questions import PLAIN, Asked
 from embedded_vision.session import CHECKPOINT, LOG
-from embedded_vision.state import read_state
+from embedded_vision.state import exported_state, read_state
 from embedded_vision.words import word_lists
 from levelhead.models._checkpoint import PICTURE_ADAPTER
 from tests.recipes.conftest import FONTS, tiny_sizes
@@ -256,7 +256,7 @@ def test_a_stage_goes_on_from_what_ships(
             (stages.whole / name / train_reader.OWN_ANSWERS).read_bytes()
         )
     few = ("--threads", 1, "--workers", 0, "--log-every", 1, "--validate-every", 9, "--validation-rows", 1)
-    train(module, tmp_path, stages.pictograms, *few, *many, "--shipped", shipped, sessions=1)
+    train(module, tmp_path, stages.pictograms, *few, *many, "--begin-with", shipped, sessions=1)
     began, ended = read_state(stages.whole / "together" / CHECKPOINT), read_state(tmp_path / CHECKPOINT)
     assert ended["step"] == 3
     if "signs" in ended:
@@ -266,6 +266,18 @@ def test_a_stage_goes_on_from_what_ships(
             if "running_" not in name and "num_batches" not in name:
                 # Rounded to fp16, and three steps at a rate that still rises.
                 assert torch.allclose(weight, began[part][name], atol=0.02, rtol=1e-3), (part, name)
+
+
+def test_eyes_and_reader_are_exported_before_they_learn_together(stages: Stages, tmp_path: Path) -> None:
+    eyes, reader = (stages.whole / stage / CHECKPOINT for stage in ("eyes", "reader"))
+    heads = tmp_path / "heads.safetensors"
+    parts = ("--checkpoint", eyes, "--reader", reader)
+    command(export, *parts, "--out", tmp_path / "eyes", "--heads", heads)
+    found, learned = exported_state(tmp_path / "eyes", heads), read_state(reader)
+    for name, weight in learned["adapter"].items():
+        assert torch.equal(found["adapter"][name], weight.half().float()), name
+    for name, sign in learned["signs"].items():
+        assert torch.equal(found["aim"][f"signs.{name}"], sign.half().float()), name
 
 
 def test_heads_of_nothing_are_not_kept(tiny: str, tmp_path: Path) -> None:
