@@ -20,9 +20,12 @@ from embedded_vision.reader import Reader
 from embedded_vision.session import CHECKPOINT, Training, train_step
 from embedded_vision.signs import Phrases
 from embedded_vision.state import (
+    HEADS,
+    OWN_LAYERS,
     EyesTraining,
     ReaderTraining,
     TogetherTraining,
+    exported_state,
     read_state,
     untrained_eyes,
     write_state,
@@ -31,6 +34,7 @@ from embedded_vision.tower import SIZES, TowerSize
 from embedded_vision.train_reader import SignBatches
 from tests.recipes.conftest import WORDS
 
+UNFINISHED = HEADS.with_name("unfinished")
 STAGES = ("reader", "eyes", "together")
 Losses = dict[str, torch.Tensor]
 
@@ -185,6 +189,15 @@ def test_a_checkpoint_of_another_size_is_refused(
     training.size = "other"
     with pytest.raises(ValueError, match="tower of size tiny; give it as --size"):
         training.resume(tmp_path / CHECKPOINT)
+
+
+def test_the_weights_beside_the_recipe_fit_it(text_folder: Path, phrases: Phrases) -> None:
+    state = exported_state(UNFINISHED)
+    eyes, aim = untrained_eyes(state["size"], untrained_signs(text_folder, phrases))
+    eyes.load_state_dict(state["eyes"])
+    aim.load_state_dict(state["aim"])
+    assert {name.rpartition(".lora_")[2] for name in state["adapter"]} == {"A.weight", "B.weight"}
+    assert all(name.startswith(OWN_LAYERS) for name in state["adapter"])
 
 
 def test_a_checkpoint_is_replaced_only_by_a_whole_one(tmp_path: Path) -> None:
