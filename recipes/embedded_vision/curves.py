@@ -14,7 +14,7 @@ from pathlib import Path
 
 from embedded_vision.session import LOG
 
-_LOSSES = ("answer", "letters", "cells", "icons", "tokens", "phrases", "distance")
+_LOSSES = ("answer", "letters", "cells", "icons", "tokens", "phrases", "said", "distance")
 _NOT_DRAWN = ("step", "pictures", "rate", "total", "right", "pictures_per_second", *_LOSSES)
 _COLORS = ("#1f6f8b", "#d98324", "#8a6fb3", "#5a9a3d", "#c0504d", "#7f7f7f", "#b39b2a", "#3b3b98")
 _WIDTH, _HEIGHT, _LEFT, _TOP, _GAP = 330, 190, 44, 34, 58

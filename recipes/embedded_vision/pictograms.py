@@ -1,7 +1,7 @@
-"""Pictograms of named things, from several icon sets; one set is only ever measured.
+"""Pictograms of named things, from several icon sets and fonts; one set is only ever measured.
 
 `python -m embedded_vision.pictograms --icons DIR --out FILE` renders them once. DIR holds an unpacked
-npm package `@iconify-json/SET` in a folder SET for each set.
+npm package `@iconify-json/SET` in a folder SET for each set, and `@fontsource/noto-emoji` in one of its name.
 """
 
 from __future__ import annotations
@@ -9,16 +9,18 @@ from __future__ import annotations
 import argparse
 import json
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFont, ImageOps
 
+from embedded_vision.facts import bare
 from levelhead.illusion.pictures._svg import render_svg
 
-TRAIN_SETS = (
+_EMOJI_SETS = (
     "noto",
     "twemoji",
     "fluent-emoji-flat",
@@ -30,8 +32,42 @@ TRAIN_SETS = (
     "noto-v1",
     "fxemoji",
 )
+_THING_SETS = (
+    "mdi",
+    "hugeicons",
+    "game-icons",
+    "ph",
+    "icon-park",
+    "icon-park-solid",
+    "lucide",
+    "tabler",
+    "boxicons",
+    "fa6-solid",
+    "iconoir",
+    "solar",
+    "mynaui",
+    "streamline-color",
+    "streamline-sharp-color",
+    "streamline-plump-color",
+    "streamline-kameleon-color",
+    "streamline-ultimate-color",
+    "flat-color-icons",
+    "marketeq",
+)
+"""Icons of programs; each drawing of a thing that bears its very name, in some style, counts."""
+_STYLES = ("", "-bold", "-duotone", "-fill", "-filled", "-solid", "-color", "-linear", "-flat", "-2")
+_MEANT_OTHERWISE = ("mouse", "spade", "pin", "bug", "tie", "drop", "ram", "star", "wave", "cloud", "bath")
+"""What such sets call by these names is another thing, or looks like any."""
+_FONTS = {
+    "noto-emoji": Path("noto-emoji/files/noto-emoji-emoji-400-normal.woff"),
+    "symbola": Path("/usr/share/fonts/truetype/ancient-scripts/Symbola_hint.ttf"),
+}
+"""Fonts with a drawing of each emoji in one color."""
+TRAIN_SETS = (*_EMOJI_SETS, *_THING_SETS, *_FONTS)
 HELD_OUT_SETS = ("openmoji",)
 SIDE = 128  # pixels of a rendering
+_EMOJI_SHARE = 0.6
+_NO_CHARACTER = "\U0010ffff"
 _NAMES = Path(__file__).with_name("names.tsv")
 
 
@@ -41,16 +77,19 @@ class Pictograms:
 
     Attributes:
         pixels: RGBA (N, SIDE, SIDE, 4).
-        places: Where the renderings of each noun phrase ("an apple") stand, names sorted.
+        places: Where the renderings of each noun phrase ("an apple") stand, names sorted: those of emoji,
+            and those of programs' icons.
     """
 
     pixels: np.ndarray[Any, Any]
-    places: tuple[tuple[str, tuple[int, ...]], ...]
+    places: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]
 
     def draw(self, rng: random.Random) -> tuple[Image.Image, str]:
         """A rendering of a random name, and the name."""
-        name, places = rng.choice(self.places)
-        return Image.fromarray(self.pixels[rng.choice(places)]), name
+        name, emoji, icons = rng.choice(self.places)
+        # Of some names, programs have many drawings in black; emoji would get lost among them.
+        is_emoji = rng.random() < _EMOJI_SHARE if emoji and icons else bool(emoji)
+        return Image.fromarray(self.pixels[rng.choice(emoji if is_emoji else icons)]), name
 
 
 def read_names() -> dict[str, list[str]]:
@@ -70,30 +109,69 @@ def load_pictograms(file: Path, sets: tuple[str, ...]) -> Pictograms:
     with np.load(file) as archive:
         wanted = np.isin(archive["sets"], sets)
         names = archive["names"][wanted].tolist()
+        is_icon = np.isin(archive["sets"][wanted], _THING_SETS).tolist()
         pixels = archive["pixels"][wanted]
-    places = {name: tuple(place for place, other in enumerate(names) if other == name) for name in set(names)}
-    return Pictograms(pixels, tuple(sorted(places.items())))
+    emoji: dict[str, list[int]] = {name: [] for name in sorted(set(names))}
+    icons: dict[str, list[int]] = {name: [] for name in emoji}
+    for place, name in enumerate(names):
+        (icons if is_icon[place] else emoji)[name].append(place)
+    return Pictograms(pixels, tuple((name, tuple(emoji[name]), tuple(icons[name])) for name in emoji))
 
 
 def render_sets(folder: Path, file: Path) -> None:
     """Render every named icon of every set into one file."""
-    pixels, names, sets = [], [], []
-    for icon_set in (*TRAIN_SETS, *HELD_OUT_SETS):
-        data = json.loads((folder / icon_set / "icons.json").read_text(encoding="utf-8"))
-        for phrase, icon, body in _named_bodies(data):
-            rendering = _render(body, data)
-            if rendering is None:
-                print(f"{icon_set}: {icon} is empty")
-                continue
-            pixels.append(rendering)
-            names.append(phrase)
-            sets.append(icon_set)
-    np.savez_compressed(file, pixels=np.stack(pixels), names=np.array(names), sets=np.array(sets))
-    print(f"{len(names)} renderings of {len(set(names))} names in {len(set(sets))} sets")
+    rendered = [
+        (phrase, icon_set, pixels)
+        for icon_set in (*TRAIN_SETS, *HELD_OUT_SETS)
+        for phrase, pixels in _renderings(folder, icon_set)
+        if pixels is not None
+    ]
+    phrases, sets, pixels = zip(*rendered, strict=True)
+    np.savez_compressed(file, pixels=np.stack(pixels), names=np.array(phrases), sets=np.array(sets))
+    print(f"{len(phrases)} renderings of {len(set(phrases))} names in {len(set(sets))} sets")
 
 
-def _named_bodies(data: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Phrase, icon name and SVG body of each icon that a set has of the named things."""
+def _renderings(folder: Path, icon_set: str) -> Iterator[tuple[str, np.ndarray[Any, Any] | None]]:
+    """Phrase and pixels of each icon that a set has of the named things."""
+    if icon_set in _FONTS:
+        characters = _emoji_characters(folder)
+        font = ImageFont.truetype(folder / _FONTS[icon_set], SIDE)
+        for phrase, icons in read_names().items():
+            for icon in icons:
+                yield phrase, _glyph(font, characters[icon]) if icon in characters else None
+        return
+    data = _read_json(folder / icon_set / "icons.json")
+    wanted = _own_names() if icon_set in _THING_SETS else read_names()
+    for phrase, body in _named_bodies(data, wanted):
+        yield phrase, _render(body, data)
+
+
+def _own_names() -> dict[str, list[str]]:
+    """The names that an icon of each thing may have in a set of icons of programs."""
+    return {
+        phrase: [bare(phrase).lower().replace(" ", "-") + style for style in _STYLES]
+        for phrase in read_names()
+        if bare(phrase) not in _MEANT_OTHERWISE
+    }
+
+
+def _emoji_characters(folder: Path) -> dict[str, str]:
+    """The character of each emoji, by the name of its icon; none that takes several."""
+    return {
+        name: chr(int(code, 16))
+        for icon_set in ("twemoji", "noto")
+        for code, name in _read_json(folder / icon_set / "chars.json").items()
+        if "-" not in code
+    }
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return data
+
+
+def _named_bodies(data: dict[str, Any], wanted: dict[str, list[str]]) -> list[tuple[str, str]]:
+    """Phrase and SVG body of each icon of a set that has a wanted name."""
     # Sets spell names with and without hyphens.
     parents = {
         alias.replace("-", ""): entry["parent"].replace("-", "")
@@ -102,13 +180,26 @@ def _named_bodies(data: dict[str, Any]) -> list[tuple[str, str, str]]:
     }
     bodies = {name.replace("-", ""): icon["body"] for name, icon in data["icons"].items()}
     found = []
-    for phrase, icons in read_names().items():
+    for phrase, icons in wanted.items():
         for icon in icons:
             plain = icon.replace("-", "")
             plain = plain if plain in bodies else parents.get(plain, plain)
             if plain in bodies:
-                found.append((phrase, icon, bodies[plain]))
+                found.append((phrase, bodies[plain]))
     return found
+
+
+def _glyph(font: ImageFont.FreeTypeFont, character: str) -> np.ndarray[Any, Any] | None:
+    """RGBA pixels of a character in black, cut to its ink and set in a square; None if there is no ink."""
+    mask = font.getmask(character, mode="L")
+    box = mask.getbbox()
+    if box is None or bytes(mask) == bytes(font.getmask(_NO_CHARACTER, mode="L")):
+        return None
+    ink = Image.frombytes("L", mask.size, bytes(mask)).crop(box)
+    alpha = ImageOps.pad(ink, (SIDE, SIDE), color=0)
+    picture = Image.new("RGBA", (SIDE, SIDE), (0, 0, 0, 0))
+    picture.putalpha(alpha)
+    return np.asarray(picture)
 
 
 def _render(body: str, data: dict[str, Any]) -> np.ndarray[Any, Any] | None:

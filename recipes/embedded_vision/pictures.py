@@ -92,7 +92,7 @@ class Studio:
                 round(cell * (at + rng.gauss(0, 0.08) * difficulty) + (cell - side) / 2)
                 for at in (place % across, place // across)
             )
-            icon = _altered(rng, icon.resize((side, side)), difficulty)
+            icon = _altered(rng, icon.resize((side, side)), difficulty, first)
             image.paste(icon, (left, top), mask=icon)
             shown.append((name, (left, top, left + icon.width, top + icon.height)))
         return Picture(weathered(rng, image, difficulty), Thing(shown[0][0]), [], tuple(shown))
@@ -189,8 +189,8 @@ class Studio:
     def _pictogram(self, rng: random.Random, difficulty: float) -> Picture:
         icon, name = self.pictograms.draw(rng)
         side = round(rng.uniform(150 - 86 * difficulty, 184))
-        icon = _altered(rng, icon.resize((side, side)), difficulty)
         first: Color = any_color(rng)
+        icon = _altered(rng, icon.resize((side, side)), difficulty, first)
         image = varied(rng, first, near(rng, first)) if rng.random() < difficulty else plain(first)
         x, y = ((SIDE - side) * (0.5 + difficulty * (rng.random() - 0.5)) for _ in range(2))
         left, top = round(x), round(y)
@@ -213,8 +213,15 @@ class Studio:
         return Picture(image, Nothing(), [])
 
 
-def _altered(rng: random.Random, icon: Image.Image, difficulty: float) -> Image.Image:
-    """A pictogram mirrored, turned, recolored, squeezed or in gray, so that a drawer's style counts less."""
+def _altered(rng: random.Random, icon: Image.Image, difficulty: float, ground: Color) -> Image.Image:
+    """A pictogram mirrored, turned, recolored, squeezed or in gray, so that a drawer's style counts less.
+
+    One that is all black gets a color that is seen on its ground.
+    """
+    if icon.convert("RGB").getextrema() == ((0, 0),) * 3:
+        alpha = icon.getchannel("A")
+        icon = Image.new("RGBA", icon.size, ink_on(rng, (ground,)))
+        icon.putalpha(alpha)
     if rng.random() < 0.5:
         icon = ImageOps.mirror(icon)
     if rng.random() < 0.5 * difficulty:

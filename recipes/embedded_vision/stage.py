@@ -32,6 +32,9 @@ def stage_parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument(
         "--begin-with", type=Path, help="folder of eyes to begin with, with the heads beside this recipe"
     )
+    parser.add_argument(
+        "--seed", type=int, help="of the pictures; give another one to weights that saw these"
+    )
     parser.add_argument("--minutes", type=float, required=True, help="how long this session may take")
     parser.add_argument("--rows", type=int, help="pictures in a batch, those that are asked about if any are")
     parser.add_argument("--learning-rate", type=float, help="the highest of the schedule")

@@ -62,8 +62,10 @@ class Aim(nn.Module):  # type: ignore[misc]
 
     def scores(self, emitted: torch.Tensor) -> torch.Tensor:
         """Log-likelihood of the blank and of each token of phrases, up to a constant: (..., K)."""
-        spoken = self.signs.spoken
-        return (emitted @ spoken.T - spoken.square().sum(dim=1) / 2) * self.log_sharpness.exp()
+        return self._nearness(emitted, self.signs.spoken)
+
+    def _nearness(self, emitted: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+        return (emitted @ known.T - known.square().sum(dim=1) / 2) * self.log_sharpness.exp()
 
     def forward(self, seen: Seen, batch: Batch) -> dict[str, torch.Tensor]:
         """The losses of a batch.
@@ -76,8 +78,8 @@ class Aim(nn.Module):  # type: ignore[misc]
             `letters`: cross-entropy of the letters in the patches; `cells`: of the letters in the cells, for
             the convolutions to learn from directly; `icons`: of the pictograms in the patches; `tokens`: of
             the tokens of phrases where no letters are, told by the tower; `phrases`: of the same, read off
-            what is emitted; `distance`: squared distance to the right sign, as a share of the mean squared
-            length.
+            what is emitted; `said`: of the letters in the patches, read off it; `distance`: squared distance
+            to the right sign, as a share of the mean squared length.
         """
         emitted, letters, phrases = seen.emitted, batch.letters, batch.phrases
         wanted = self.signs(letters, phrases)
@@ -90,6 +92,7 @@ class Aim(nn.Module):  # type: ignore[misc]
             "icons": mostly_empty(self.icons(seen.states), batch.icons, EMPTY_WEIGHT),
             "tokens": mean_cross_entropy(self.tokens(seen.states[scored]), phrases[scored]),
             "phrases": mean_cross_entropy(self.scores(emitted[scored]), phrases[scored]),
+            "said": self.said_loss(emitted, letters),
             "distance": (emitted - wanted).square().sum() / wanted.square().sum(),
         }
 
@@ -97,6 +100,18 @@ class Aim(nn.Module):  # type: ignore[misc]
         """Cross-entropy of the letters in the patches; see `forward`."""
         logits = self.letters(states).unflatten(-1, (LETTERS_IN_PATCH, LETTER_CLASSES))
         return mostly_empty(logits, letters, EMPTY_WEIGHT)
+
+    def said_loss(self, emitted: torch.Tensor, letters: torch.Tensor) -> torch.Tensor:
+        """Cross-entropy of each letter of a patch, read off what is emitted less the others of the patch."""
+        rest = emitted - self.signs(letters, torch.zeros_like(letters[..., 0]))
+        losses, count = [], 0
+        for place, known in enumerate(self.signs.letters):
+            is_there = letters[..., place] > 0
+            wanted = letters[..., place][is_there]
+            scores = self._nearness(rest[is_there] + known[wanted], known[1:])
+            losses.append(F.cross_entropy(scores, wanted - 1, reduction="sum"))
+            count += len(wanted)
+        return torch.stack(losses).sum() / max(1, count)
 
     def letters_told(self, states: torch.Tensor) -> torch.Tensor:
         """The likeliest letters: (B, POSITIONS, LETTERS_IN_PATCH)."""

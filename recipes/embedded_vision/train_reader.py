@@ -1,15 +1,16 @@
 """Stage 1: the language model learns to read signs, through a low-rank adapter, from perfect eyes.
 
 No picture is looked at: the drawing knows where each letter stands, and that is what the eyes would say,
-unsure as they are near the edges of patches. A session lasts `--minutes`; the next one with the same `--out`
-goes on.
+unsure as they are near the edges of patches. With `--eyes`, real ones look, and the adapter alone learns, so
+that it gets used to what they mistake; stage 2 may go on meanwhile. A session lasts `--minutes`; the next one
+with the same `--out` goes on.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from embedded_vision.answer_data import Lessons
 from embedded_vision.data import (
     drawn_ahead,
     known_phrases,
+    pixels_of,
     said_beside_letters,
     tokenizer_vocabulary,
     untrained_signs,
@@ -36,7 +38,13 @@ from embedded_vision.reader import Reader
 from embedded_vision.session import CHECKPOINT, LOG, Row, Schedule, keep_rows
 from embedded_vision.signs import Phrases, Signs, patch_letters
 from embedded_vision.stage import open_session, run_alone, stage_parser, training_studio
-from embedded_vision.state import ReaderTraining, embedded_folder, exported_state
+from embedded_vision.state import (
+    ReaderTraining,
+    embedded_folder,
+    exported_state,
+    read_state,
+    untrained_eyes,
+)
 from embedded_vision.words import word_lists
 
 OWN_ANSWERS = "own_answers.json"
@@ -53,11 +61,13 @@ class SignBatch(NamedTuple):
     Attributes:
         letters: (B, draws, POSITIONS, LETTERS_IN_PATCH); several draws if the eyes are unsure.
         phrases: (B, POSITIONS).
+        pixels: uint8 (B, 3, INPUT_SIDE, INPUT_SIDE), for real eyes.
         questions: About each picture.
     """
 
     letters: torch.Tensor
     phrases: torch.Tensor
+    pixels: torch.Tensor
     questions: Pack
 
 
@@ -120,6 +130,7 @@ def sign_batch(
     return SignBatch(
         torch.tensor(seen),
         torch.tensor([said_beside_letters(picture, phrases) for picture in pictures]),
+        pixels_of([picture.image for picture in pictures]),
         questions,
     )
 
@@ -136,19 +147,64 @@ def moved(letters: Sequence[Letter], rng: random.Random) -> list[Letter]:
     ]
 
 
-def said(signs: Signs, batch: SignBatch) -> torch.Tensor:
-    """What the eyes say, (B, POSITIONS, embedding size).
+class PerfectEyes:
+    """What eyes would say that make no mistake but are unsure near the edges of patches.
 
-    Eyes that learned by squared distance say the mean of what may be right, so this is the mean of the draws.
+    Args:
+        signs: What they say it in.
     """
-    rows, draws = batch.letters.shape[:2]
-    drawn: torch.Tensor = signs(batch.letters.flatten(0, 1), batch.phrases.repeat_interleave(draws, dim=0))
-    return drawn.unflatten(0, (rows, draws)).mean(dim=1)
+
+    def __init__(self, signs: Signs) -> None:
+        self._signs = signs
+
+    def __call__(self, batch: SignBatch) -> torch.Tensor:
+        """What they say, (B, POSITIONS, embedding size).
+
+        Eyes that learned by squared distance say the mean of what may be right, so this is the mean of the
+        draws.
+        """
+        rows, draws = batch.letters.shape[:2]
+        phrases = batch.phrases.repeat_interleave(draws, dim=0)
+        drawn: torch.Tensor = self._signs(batch.letters.flatten(0, 1), phrases)
+        return drawn.unflatten(0, (rows, draws)).mean(dim=1)
 
 
-def losses_of(training: ReaderTraining, batch: SignBatch) -> dict[str, torch.Tensor]:
+class RealEyes:
+    """What the eyes of a checkpoint say; read anew whenever stage 2 has written it again.
+
+    Args:
+        file: The checkpoint.
+
+    Raises:
+        SystemExit: If there is none.
+    """
+
+    def __init__(self, file: Path) -> None:
+        if not file.is_file():
+            raise SystemExit(f"There is no {file}; give --eyes a checkpoint of stage 2.")
+        self._file = file
+        self._read_at = 0.0
+
+    def __call__(self, batch: SignBatch) -> torch.Tensor:
+        """What they say, (B, POSITIONS, embedding size), without gradients."""
+        written_at = self._file.stat().st_mtime
+        if written_at != self._read_at:
+            state = read_state(self._file)
+            signs = untrained_signs(embedded_folder(), known_phrases(embedded_folder()))
+            self._eyes, _ = untrained_eyes(state["size"], signs)
+            self._eyes.load_state_dict(state["eyes"])
+            self._eyes.eval()
+            self._read_at = written_at
+        with torch.no_grad():
+            return self._eyes(batch.pixels).emitted
+
+
+LookT = Callable[[SignBatch], torch.Tensor]
+
+
+def losses_of(training: ReaderTraining, look: LookT, batch: SignBatch) -> dict[str, torch.Tensor]:
     """The loss of a batch, and the share of right answers."""
-    reading = training.reader.read(said(training.signs, batch), batch.questions)
+    reading = training.reader.read(look(batch), batch.questions)
     hits = [hit for row in reading.is_right for hit in row]
     return {"answer": reading.loss, "total": reading.loss, "right": torch.tensor(sum(hits) / len(hits))}
 
@@ -167,12 +223,12 @@ def tested_batches(phrases: Phrases, chat: ChatTokens, pictograms: Path, rows: i
     return batches
 
 
-def validate(training: ReaderTraining, tested: dict[str, SignBatch]) -> Row:
+def validate(training: ReaderTraining, look: LookT, tested: dict[str, SignBatch]) -> Row:
     """Share of the main questions that greedy decoding would answer exactly."""
     shares = {}
     with torch.no_grad():
         for name, batch in tested.items():
-            reading = training.reader.read(said(training.signs, batch), batch.questions)
+            reading = training.reader.read(look(batch), batch.questions)
             hits = [hit for row in reading.is_right for hit in row]
             shares[name] = round(sum(hits) / len(hits), 4)
     return shares
@@ -181,7 +237,7 @@ def validate(training: ReaderTraining, tested: dict[str, SignBatch]) -> Row:
 def lessons_of(out: Path, pictograms: Path, count: int) -> Lessons:
     """What is asked in training."""
     known, _ = word_lists(tokenizer_vocabulary(embedded_folder()))
-    names = tuple(name for name, _ in load_pictograms(pictograms, TRAIN_SETS).places)
+    names = tuple(name for name, *_ in load_pictograms(pictograms, TRAIN_SETS).places)
     plain = own_answers(out / OWN_ANSWERS, plain_questions(known, names))
     return Lessons(Examiner(known, names), plain, count)
 
@@ -198,27 +254,30 @@ def run(options: argparse.Namespace) -> None:
         keep_rows(options.out / LOG, training.step)
     elif options.begin_with:
         training.start_from(exported_state(options.begin_with))
-    studio = training_studio(options.pictograms, _TRAINING_SEED)
+    studio = training_studio(options.pictograms, options.seed)
     lessons = lessons_of(options.out, options.pictograms, options.questions)
     batches = SignBatches(studio, phrases, chat, lessons, options.rows, options.ramp)
     tested = tested_batches(phrases, chat, options.pictograms, options.validation_rows)
     schedule = Schedule(options.steps, options.learning_rate, _WARMUP_STEPS)
+    look = RealEyes(options.eyes) if options.eyes else PerfectEyes(training.signs)
     session.run(
         training,
         drawn_ahead(batches, training.step, schedule.steps, options.workers),
-        lambda batch: losses_of(training, batch),
+        lambda batch: losses_of(training, look, batch),
         schedule,
-        lambda: validate(training, tested),
+        lambda: validate(training, look, tested),
     )
 
 
 def main() -> None:
     """Read the command line."""
     parser = stage_parser(__doc__)
+    parser.add_argument("--eyes", type=Path, help="checkpoint of stage 2: real eyes in place of perfect ones")
     parser.add_argument("--steps", type=int, default=500, help="of all sessions; the schedule's end")
     parser.add_argument("--ramp", type=int, default=150, help="steps until the hardest pictures come")
     parser.add_argument("--questions", type=int, default=1, help="for each picture that is no paragraph")
     parser.set_defaults(
+        seed=_TRAINING_SEED,
         rows=8,
         learning_rate=1e-3,
         workers=0,

@@ -48,6 +48,7 @@ COLUMNS = (
     "icons",
     "tokens",
     "phrases",
+    "said",
     "distance",
     "pictures_per_second",
     *SETS,
@@ -126,7 +127,7 @@ def run(options: argparse.Namespace) -> None:
     training = begin(options, phrases, chat)
     print(f"{training.size}, step {training.step}")
     batches = AnswerBatches(
-        training_studio(options.pictograms, _TRAINING_SEED),
+        training_studio(options.pictograms, options.seed),
         phrases,
         chat,
         lessons_of(options.out, options.pictograms, options.questions),
@@ -154,7 +155,13 @@ def main() -> None:
     parser.add_argument("--direct-rows", type=int, default=24, help="further pictures, looked at only")
     parser.add_argument("--direct-weight", type=float, default=0.3, help="of the losses of the eyes alone")
     parser.set_defaults(
-        rows=8, learning_rate=5e-4, workers=0, log_every=10, validate_every=100, validation_rows=48
+        seed=_TRAINING_SEED,
+        rows=8,
+        learning_rate=5e-4,
+        workers=0,
+        log_every=10,
+        validate_every=100,
+        validation_rows=48,
     )
     run(parser.parse_args())
 

@@ -104,4 +104,4 @@ def tiny_sizes(text: Path) -> Iterator[pytest.MonkeyPatch]:
 def studio() -> Studio:
     square = np.zeros((1, SIDE, SIDE, 4), dtype=np.uint8)
     square[:, 20:-20, 20:-20] = (200, 30, 30, 255)
-    return Studio(WORDS, FONTS, Pictograms(square, (("an apple", (0,)),)), seed=3)
+    return Studio(WORDS, FONTS, Pictograms(square, (("an apple", (0,), ()),)), seed=3)

@@ -183,7 +183,7 @@ def test_the_logs_are_drawn(stages: Stages, tmp_path: Path) -> None:
     name = "{http://www.w3.org/2000/svg}"
     lines = drawn.findall(f"{name}polyline")
     # Losses of each stage, and what was measured of it.
-    assert len(lines) == (1 + 4) + (6 + len(MEASURED)) + (7 + len(MEASURED) + len(SETS))
+    assert len(lines) == (1 + 4) + (7 + len(MEASURED)) + (8 + len(MEASURED) + len(SETS))
     assert [len(line.attrib["points"].split()) for line in lines[:5]] == [3, 2, 2, 2, 2]
     texts = [text.text for text in drawn.findall(f"{name}text")]
     assert [title in texts for title in ("reader", "eyes", "together")] == [True] * 3

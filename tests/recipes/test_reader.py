@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +21,9 @@ from embedded_vision.questions import PLAIN, Asked, main_questions
 from embedded_vision.reader import Reader
 from embedded_vision.session import train_step
 from embedded_vision.signs import Phrases, Signs
-from embedded_vision.state import ReaderTraining
+from embedded_vision.state import EyesTraining, ReaderTraining, untrained_eyes
 from embedded_vision.tower import PATCH, POSITIONS
-from embedded_vision.train_reader import losses_of, said, sign_batch
+from embedded_vision.train_reader import PerfectEyes, RealEyes, losses_of, sign_batch
 
 ASKED = (
     [
@@ -218,7 +219,8 @@ def test_the_embedded_language_model_begins_to_read_signs_within_a_few_steps(
     assert isinstance(picture.facts, Writing)
     questions = pack([[chat.branch(one) for one in main_questions(picture.facts)]])
     batch = sign_batch([picture], phrases, questions)
-    losses = [train_step(training, losses_of(training, batch), rate=1e-3) for _ in range(3)]
+    look = PerfectEyes(training.signs)
+    losses = [train_step(training, losses_of(training, look, batch), rate=1e-3) for _ in range(3)]
     assert losses[-1]["answer"] < 0.6 * losses[0]["answer"]
 
 
@@ -230,7 +232,7 @@ def test_eyes_that_are_unsure_say_a_letter_near_an_edge_in_both_patches(
     shown = replace(picture, letters=[middle, edge], facts=Writing("ab"))
     nothing = pack([[Branch([1], [2])]])
     surely, unsurely = (
-        said(signs, sign_batch([shown], phrases, nothing, rng))[0].detach()
+        PerfectEyes(signs)(sign_batch([shown], phrases, nothing, rng))[0].detach()
         for rng in (None, random.Random(0))
     )
     # In the middle of a patch there is no doubt.
@@ -241,3 +243,34 @@ def test_eyes_that_are_unsure_say_a_letter_near_an_edge_in_both_patches(
         share = share / (surely[4] - signs.blank).square().sum()
         assert 0.2 <= share <= 0.8, place
     assert torch.equal(unsurely[8:], surely[8:])
+
+
+def test_real_eyes_look_at_the_picture_and_are_read_anew_when_they_have_learned(
+    small_text: Path, tiny: str, phrases: Phrases, studio: Studio, tmp_path: Path
+) -> None:
+    pictures = [studio.picture(number, kind="pictogram") for number in range(2)]
+    batch, single = (
+        sign_batch(some, phrases, pack([[Branch([1], [2])]] * len(some))) for some in (pictures, pictures[:1])
+    )
+    eyes, aim = untrained_eyes(tiny, untrained_signs(small_text, phrases))
+    training = EyesTraining.begin(eyes, aim, tiny)
+    file = tmp_path / "eyes.pt"
+    training.save(file)
+    look = RealEyes(file)
+    before = look(batch)
+    assert before.shape == (2, POSITIONS, aim.signs.blank.shape[0])
+    assert not before.requires_grad
+    assert not torch.allclose(before[0], before[1])
+    # As when it is used: what is said of a picture does not depend on the ones beside it.
+    assert torch.allclose(before[:1], look(single), atol=1e-5)
+    with torch.no_grad():
+        eyes.multi_modal_projector.linear_2.weight.mul_(2.0)
+        eyes.multi_modal_projector.linear_2.bias.mul_(2.0)
+    training.save(file)
+    os.utime(file, (1, 1))
+    assert torch.allclose(look(batch), 2 * before, atol=1e-5)
+
+
+def test_real_eyes_that_are_missing_are_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="give --eyes a checkpoint of stage 2"):
+        RealEyes(tmp_path / "none.pt")

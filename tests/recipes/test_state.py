@@ -67,7 +67,9 @@ class Workshop:
         """The losses of a batch, what is drawn by chance always the same."""
         torch.manual_seed(training.step)
         of: dict[str, Callable[[], Losses]] = {
-            "reader": lambda: train_reader.losses_of(training, batch),
+            "reader": lambda: train_reader.losses_of(
+                training, train_reader.PerfectEyes(training.signs), batch
+            ),
             "eyes": lambda: train_eyes.losses_of(training, batch),
             "together": lambda: train_together.losses_of(training, batch, 0.3),
         }

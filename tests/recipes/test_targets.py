@@ -55,6 +55,7 @@ def test_the_right_signs_are_the_best_that_can_be_said(aim: Aim, said: Batch) ->
     assert exact["distance"] == 0
     assert longer["distance"] == pytest.approx(0.25)
     assert exact["phrases"] < 0.1 * elsewhere["phrases"]
+    assert exact["said"] < 0.1 * elsewhere["said"]
     is_empty = (letters == 0).all(dim=-1)
     assert torch.equal(aim.scores(right).argmax(dim=-1)[is_empty], phrases[is_empty])
 
@@ -73,6 +74,25 @@ def test_phrases_are_not_asked_of_patches_with_letters(aim: Aim, said: Batch) ->
     assert change[1, 0] == 0
     assert (change[:, 1] > 0).all()
     assert (change[1, ACROSS::ACROSS] > 0).all()
+
+
+def test_a_letter_is_read_off_what_is_emitted_whatever_stands_beside_it(aim: Aim, said: Batch) -> None:
+    with torch.no_grad():
+        aim.log_sharpness.fill_(3.0)
+        right = aim.signs(said.letters, said.phrases)
+        exact = aim.said_loss(right, said.letters)
+        for place, other in ((0, 41), (1, 51)):
+            wrong = said.letters.clone()
+            wrong[1, 0, place] = other
+            # Of the two letters one is mistaken.
+            mistaken = aim.said_loss(aim.signs(wrong, said.phrases), said.letters)
+            assert mistaken > exact + 0.5, place
+        elsewhere = right.clone()
+        elsewhere[0] += 1
+        elsewhere[1, 1:] += 1
+        assert aim.said_loss(elsewhere, said.letters) == exact
+        nothing = torch.zeros_like(said.letters)
+        assert aim.said_loss(right, nothing) == 0
 
 
 def test_where_letters_are_everywhere_no_phrase_is_asked_for(aim: Aim) -> None:
