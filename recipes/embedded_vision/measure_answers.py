@@ -25,6 +25,7 @@ from embedded_vision.measure import Trial, validation_sets
 from embedded_vision.pictograms import read_names
 from embedded_vision.plain_questions import plain_questions
 from embedded_vision.questions import UNSEEN_WORDINGS, Asked, main_questions, reworded
+from embedded_vision.sheet import Told, sheet
 from embedded_vision.state import embedded_folder
 from embedded_vision.words import word_lists
 from levelhead.metrics import proportion
@@ -128,7 +129,9 @@ def seconds_alone(model: Model, questions: Sequence[Question]) -> float:
     return median(seconds)
 
 
-def measured(model_name: str, pictograms: Path, rows: int, threads: int) -> tuple[dict[str, Any], list[Any]]:
+def measured(
+    model_name: str, pictograms: Path, rows: int, threads: int
+) -> tuple[dict[str, Any], list[tuple[Question, str]]]:
     """All numbers, and every question with its reply."""
     folder = embedded_folder()
     load_model(model_name, threads=threads).close()  # put together, if it was not yet
@@ -159,16 +162,22 @@ def measured(model_name: str, pictograms: Path, rows: int, threads: int) -> tupl
         },
         "threads": threads,
     }
-    rows_of = [
-        {
-            "measure": question.measure,
-            "question": question.asked.question,
-            "key": question.asked.key,
-            "reply": text,
-        }
-        for question, text in zip(questions, texts, strict=True)
-    ]
-    return numbers, rows_of
+    return numbers, list(zip(questions, texts, strict=True))
+
+
+def sheet_of(pairs: Iterable[tuple[Question, str]]) -> PILImage.Image:
+    """Some questions of each measure with their replies, to look at."""
+    return sheet(
+        Told(
+            question.measure,
+            question.image.decode(),
+            reply,
+            question.asked.is_answered_by(reply),
+        )
+        for question, reply in pairs
+        # Their pictures are the same as those of the usual wordings.
+        if not question.measure.endswith("_unseen_wording")
+    )
 
 
 def main() -> None:
@@ -182,13 +191,25 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the numbers")
     parser.add_argument("--replies", type=Path, help="JSONL file of every question with its reply")
+    parser.add_argument("--sheet", type=Path, help="PNG of some pictures with what was said of them")
     arguments = parser.parse_args()
-    numbers, rows = measured(arguments.model, arguments.pictograms, arguments.rows, arguments.threads)
+    numbers, pairs = measured(arguments.model, arguments.pictograms, arguments.rows, arguments.threads)
     text = json.dumps(numbers, indent=2)
     arguments.out.write_text(text + "\n", encoding="utf-8")
     if arguments.replies:
+        rows = [
+            {
+                "measure": question.measure,
+                "question": question.asked.question,
+                "key": question.asked.key,
+                "reply": reply,
+            }
+            for question, reply in pairs
+        ]
         lines = "".join(json.dumps(row) + "\n" for row in rows)
         arguments.replies.write_text(lines, encoding="utf-8")
+    if arguments.sheet:
+        sheet_of(pairs).save(arguments.sheet)
     print(text)
 
 

@@ -7,11 +7,13 @@ import pytest
 from embedded_vision.facts import Thing, Writing
 from embedded_vision.grounds import plain
 from embedded_vision.measure import Trial
-from embedded_vision.measure_answers import largest_difference, questions_of, right_shares
+from embedded_vision.measure_answers import largest_difference, questions_of, right_shares, sheet_of
 from levelhead.models import Model, Sampling
 from levelhead.records import Prompt, Reply, Score
 
 WHITE = plain((255, 255, 255))
+PINK = (250, 120, 150)
+SIGN = Trial(WHITE, Writing("Stop", "a sign"), [])
 
 
 class Parrot(Model):
@@ -69,3 +71,22 @@ def test_words_alone_and_letters_of_any_case_are_counted_apart() -> None:
 def test_the_difference_without_a_picture_is_the_largest_of_any_token() -> None:
     found = largest_difference(Parrot(-1.5), Parrot(-1.0), ["one two", "three"])
     assert found == {"largest_difference": pytest.approx(0.5), "tokens": 3, "questions": 2}
+
+
+def test_pictures_are_shown_above_what_was_said_of_them() -> None:
+    trials = [
+        Trial(plain(color), Thing(name), []) for color, name in (((9, 9, 200), "a cat"), (PINK, "a dog"))
+    ]
+    questions = [*questions_of("pictograms_seen_sets", trials), *questions_of("scenes", [SIGN])]
+    drawn = sheet_of(zip(questions, ["A cat.", "A cat.", "Stop"], strict=True))
+    colors = {color for _, color in drawn.getcolors(1 << 20) or []}
+    assert {(9, 9, 200), PINK} <= colors
+    width, height = drawn.size
+    # Of two rows, the first has two pictures; below them stands a right answer in green, a wrong one in red.
+    below = [drawn.crop((left, 185, left + 150, height // 2)) for left in (12, 174)]
+    green, red = (sum(channel.histogram()[0:120]) for channel in (below[0].split()[0], below[1].split()[1]))
+    assert green > 20
+    assert red > 20
+    assert sum(below[0].split()[1].histogram()[0:60]) == 0
+    assert sum(below[1].split()[0].histogram()[0:60]) == 0
+    assert width > 8 * 150
