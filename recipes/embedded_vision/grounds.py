@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import io
 import random
 from functools import lru_cache
@@ -30,6 +31,12 @@ def any_color(rng: random.Random) -> Color:
         return (0, 0, 0)
     low, high = rng.choice(((180, 255), (180, 255), (0, 90), (0, 255)))
     return rng.randint(low, high), rng.randint(low, high), rng.randint(low, high)
+
+
+def bright_color(rng: random.Random) -> Color:
+    """A color of crayons, neither dark nor gray."""
+    red, green, blue = colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.3, 0.9), rng.uniform(0.7, 1.0))
+    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def ink_on(rng: random.Random, grounds: tuple[Color, ...], least: float = LEAST_CONTRAST) -> Color:

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFont, ImageOps
+from PIL import Image, ImageFilter, ImageFont, ImageOps
 
 from embedded_vision.facts import bare
+from embedded_vision.grounds import bright_color
 from levelhead.illusion.pictures._svg import render_svg
 
 _EMOJI_SETS = (
@@ -67,6 +68,13 @@ TRAIN_SETS = (*_EMOJI_SETS, *_THING_SETS, *_FONTS)
 HELD_OUT_SETS = ("openmoji",)
 SIDE = 128  # pixels of a rendering
 _EMOJI_SHARE = 0.6
+_INK, _EDGE = 64, 40
+"""From which opacity a pixel counts as drawn, from which change of a channel an edge counts as one."""
+_WHITE_SHARE = 0.2
+_UNDERLAY = (128, 90, 200)
+"""A color that few pictograms have at their edges."""
+_THIN_BELOW = 100
+"""Pixels of a side from which on lines are thick."""
 _NO_CHARACTER = "\U0010ffff"
 _NAMES = Path(__file__).with_name("names.tsv")
 
@@ -90,6 +98,56 @@ class Pictograms:
         # Of some names, programs have many drawings in black; emoji would get lost among them.
         is_emoji = rng.random() < _EMOJI_SHARE if emoji and icons else bool(emoji)
         return Image.fromarray(self.pixels[rng.choice(emoji if is_emoji else icons)]), name
+
+
+def is_black(icon: Image.Image) -> bool:
+    """Whether a pictogram is drawn in black alone."""
+    return icon.convert("RGB").getextrema() == ((0, 0),) * 3
+
+
+def painted(rng: random.Random, icon: Image.Image) -> Image.Image:
+    """A pictogram of black lines, with colors in what they enclose, as in a coloring book.
+
+    Args:
+        rng: Draws the colors; some parts may stay white.
+        icon: RGBA.
+    """
+    from scipy.ndimage import label
+
+    parts, count = label(np.asarray(icon)[..., 3] < _INK)
+    outside = {0, *np.unique(np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])).tolist()}
+    colors = [bright_color(rng) for _ in range(rng.randint(1, 3))]
+    table = np.zeros((count + 1, 4), dtype=np.uint8)
+    for number in range(count + 1):
+        if number not in outside:
+            color = (255, 255, 255) if rng.random() < _WHITE_SHARE else rng.choice(colors)
+            table[number] = (*color, 255)
+    # The color reaches under the lines, whose edges are half transparent.
+    ground = Image.fromarray(table[parts]).filter(ImageFilter.MaxFilter(5))
+    return Image.alpha_composite(ground, icon)
+
+
+def outlined(icon: Image.Image) -> Image.Image:
+    """A pictogram with black lines around it and where its colors meet.
+
+    Args:
+        icon: RGBA.
+    """
+    # Lines need room around what fills the square.
+    icon = ImageOps.expand(icon, 3)
+    flat = Image.new("RGB", icon.size, _UNDERLAY)
+    flat.paste(icon, mask=icon)
+    edges = (
+        np.asarray(flat.filter(ImageFilter.GaussianBlur(1)).filter(ImageFilter.FIND_EDGES)).max(axis=2)
+        > _EDGE
+    )
+    edges[[0, -1]] = edges[:, [0, -1]] = False  # the filter leaves the border as it was
+    lines = Image.fromarray(edges.astype(np.uint8) * 255)
+    if icon.width > _THIN_BELOW:
+        lines = lines.filter(ImageFilter.MaxFilter(3))
+    drawn = icon.copy()
+    drawn.paste((0, 0, 0, 255), mask=lines)
+    return drawn
 
 
 def read_names() -> dict[str, list[str]]:

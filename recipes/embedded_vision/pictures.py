@@ -10,13 +10,15 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 from embedded_vision.facts import Facts, Nothing, Thing, Writing
 from embedded_vision.grounds import SIDE, Color, any_color, ink_on, near, plain, varied, weathered
 from embedded_vision.lettering import Box, Letter, write, write_line
-from embedded_vision.pictograms import Pictograms
+from embedded_vision.pictograms import Pictograms, is_black, outlined, painted
 from embedded_vision.scenes import SCENES
 from embedded_vision.shapes import draw_shapes
 from embedded_vision.words import WordList
 
 KINDS = {"words": 0.5, "scene": 0.12, "pictogram": 0.2, "shapes": 0.13, "nothing": 0.05}
 """Shares of the kinds in training."""
+_PAINTED, _OUTLINED = 0.5, 0.4
+"""Shares of black pictograms that are colored, and of the others that get lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,9 +218,14 @@ class Studio:
 def _altered(rng: random.Random, icon: Image.Image, difficulty: float, ground: Color) -> Image.Image:
     """A pictogram mirrored, turned, recolored, squeezed or in gray, so that a drawer's style counts less.
 
-    One that is all black gets a color that is seen on its ground.
+    Some of black lines are colored, and some in colors get lines: sets that have both are few. One that is
+    all black gets a color that is seen on its ground.
     """
-    if icon.convert("RGB").getextrema() == ((0, 0),) * 3:
+    if is_black(icon) and rng.random() < _PAINTED:
+        icon = painted(rng, icon)
+    elif rng.random() < _OUTLINED:
+        icon = outlined(icon)
+    if is_black(icon):
         alpha = icon.getchannel("A")
         icon = Image.new("RGBA", icon.size, ink_on(rng, (ground,)))
         icon.putalpha(alpha)

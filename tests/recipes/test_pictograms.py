@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from embedded_vision import pictograms
 from embedded_vision.fonts import font_paths
@@ -19,7 +19,10 @@ from embedded_vision.pictograms import (
     SIDE,
     TRAIN_SETS,
     Pictograms,
+    is_black,
     load_pictograms,
+    outlined,
+    painted,
     render_sets,
 )
 from embedded_vision.pictures import Studio
@@ -108,3 +111,47 @@ def test_a_black_pictogram_can_be_seen_on_any_ground() -> None:
         small = np.asarray(picture.image.resize((64, 64), Image.Resampling.BOX), dtype=float)
         contrasts.append(abs(shade_of(small[32, 32]) - shade_of(small[0, 0])))
     assert min(contrasts) > 40
+
+
+def ring() -> Image.Image:
+    """A black ring with a gap in a second one, on nothing."""
+    icon = Image.new("RGBA", (96, 96), (0, 0, 0, 0))
+    pen = ImageDraw.Draw(icon)
+    pen.ellipse((4, 4, 60, 60), outline=(0, 0, 0, 255), width=5)
+    pen.arc((62, 62, 94, 94), 40, 320, fill=(0, 0, 0, 255), width=4)
+    return icon
+
+
+def test_what_lines_enclose_is_painted_and_nothing_else() -> None:
+    colors = set()
+    for seed in range(8):
+        icon = painted(random.Random(seed), ring())
+        inside, in_the_gap, outside = (icon.getpixel(place) for place in ((32, 32), (78, 78), (90, 10)))
+        assert in_the_gap == outside == (0, 0, 0, 0)
+        assert isinstance(inside, tuple)
+        assert inside[3] == 255
+        assert max(inside[:3]) >= 178
+        assert icon.getpixel((32, 6)) == (0, 0, 0, 255)
+        colors.add(inside)
+    assert len(colors) >= 4
+
+
+def test_lines_are_drawn_around_a_pictogram_and_where_its_colors_meet() -> None:
+    icon = Image.new("RGBA", (80, 80), (0, 0, 0, 0))
+    pen = ImageDraw.Draw(icon)
+    pen.rectangle((20, 20, 39, 59), fill=(230, 40, 40, 255))
+    pen.rectangle((40, 20, 59, 59), fill=(250, 220, 60, 255))
+    drawn = outlined(icon)
+    pixels = np.asarray(drawn).astype(int)
+    is_line = (pixels[..., 3] == 255) & (pixels[..., :3].max(axis=-1) == 0)
+    row, column = is_line[drawn.height // 2], is_line[:, 10 + drawn.width // 2]
+    # Left, middle and right; top and bottom.
+    assert (np.diff(row.astype(int)) == 1).sum() == 3
+    assert (np.diff(column.astype(int)) == 1).sum() == 2
+    assert not is_line[[0, -1]].any()
+    assert drawn.getpixel((30 + 3, 40 + 3)) == (230, 40, 40, 255)
+
+
+def test_only_what_is_all_black_is_taken_for_black() -> None:
+    assert is_black(ring())
+    assert not is_black(painted(random.Random(0), ring()))
