@@ -97,7 +97,7 @@ def test_models_list_names_every_form(
 ) -> None:
     assert levelhead("models", "list", monkeypatch=monkeypatch) == 0
     said = capsys.readouterr().out
-    assert all(form in said for form in ("embedded", "hf:", "openai:", "+ocr"))
+    assert all(form in said for form in ("embedded", "embedded-vision", "hf:", "openai:", "+ocr"))
 
 
 def test_models_check_counts_the_answers_that_batching_changes(

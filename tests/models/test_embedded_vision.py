@@ -30,7 +30,6 @@ TEXTS = (
     Prompt.ask("Name three animals."),
     Prompt.complete("The capital of France is"),
 )
-SHIPPED = _embedded_vision._SHIPPED
 
 
 def picture(width: int, height: int, color: tuple[int, int, int]) -> Image:
@@ -176,9 +175,6 @@ def test_it_can_be_set_against_a_blank_picture(eyes: Path) -> None:
     assert model.generate([prompt], Sampling(max_new_tokens=3))[0].error is None
 
 
-@pytest.mark.skipif(
-    not SHIPPED.is_dir(), reason="no eyes come with this version yet (recipes/embedded_vision)"
-)
 @pytest.mark.parametrize(("word", "other"), [("house", "river"), ("BREAD", "Garden")])
 def test_from_a_picture_to_the_right_answer(word: str, other: str) -> None:
     model = load_model("embedded-vision", exact=True, threads=1)

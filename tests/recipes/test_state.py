@@ -20,7 +20,6 @@ from embedded_vision.reader import Reader
 from embedded_vision.session import CHECKPOINT, Training, train_step
 from embedded_vision.signs import Phrases
 from embedded_vision.state import (
-    HEADS,
     OWN_LAYERS,
     EyesTraining,
     ReaderTraining,
@@ -32,9 +31,9 @@ from embedded_vision.state import (
 )
 from embedded_vision.tower import SIZES, TowerSize
 from embedded_vision.train_reader import SignBatches
+from levelhead.models._embedded_vision import shipped_eyes
 from tests.recipes.conftest import WORDS
 
-UNFINISHED = HEADS.with_name("unfinished")
 STAGES = ("reader", "eyes", "together")
 Losses = dict[str, torch.Tensor]
 
@@ -194,7 +193,7 @@ def test_a_checkpoint_of_another_size_is_refused(
 
 
 def test_the_weights_beside_the_recipe_fit_it(text_folder: Path, phrases: Phrases) -> None:
-    state = exported_state(UNFINISHED)
+    state = exported_state(shipped_eyes())
     eyes, aim = untrained_eyes(state["size"], untrained_signs(text_folder, phrases))
     eyes.load_state_dict(state["eyes"])
     aim.load_state_dict(state["aim"])

@@ -21,6 +21,11 @@ _FORMS = (
         "SmolLM2-135M-Instruct, weights in a package; no download",
         ("torch", "transformers", "gguf"),
     ),
+    (
+        "embedded-vision",
+        "the same with small eyes, which read words and name things",
+        ("torch", "transformers", "gguf"),
+    ),
     ("hf:FOLDER or hf:OWNER/NAME", "a transformers checkpoint, text or vision", ("torch", "transformers")),
     ("hf:BASE+ADAPTER", "with a low-rank adapter; BASE may be embedded", ("torch", "transformers")),
     ("openai:MODEL@http://HOST/v1", "any OpenAI-compatible server; key in OPENAI_API_KEY", ("openai",)),

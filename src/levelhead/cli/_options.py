@@ -37,8 +37,8 @@ ModelName = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="embedded, hf:FOLDER_OR_ID, openai:MODEL@URL; append +ocr to a text-only one, +contrast to a "
-        "local one that sees.",
+        help="embedded, embedded-vision, hf:FOLDER_OR_ID, openai:MODEL@URL; append +ocr to a text-only one, "
+        "+contrast to a local one that sees.",
         show_default=False,
     ),
 ]
