@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageFont, ImageOps
 
 from embedded_vision.facts import bare
+from embedded_vision.fonts import font
 from embedded_vision.grounds import bright_color
 from levelhead.illusion.pictures._svg import render_svg
 
@@ -60,10 +61,10 @@ _STYLES = ("", "-bold", "-duotone", "-fill", "-filled", "-solid", "-color", "-li
 _MEANT_OTHERWISE = ("mouse", "spade", "pin", "bug", "tie", "drop", "ram", "star", "wave", "cloud", "bath")
 """What such sets call by these names is another thing, or looks like any."""
 _FONTS = {
-    "noto-emoji": Path("noto-emoji/files/noto-emoji-emoji-400-normal.woff"),
-    "symbola": Path("/usr/share/fonts/truetype/ancient-scripts/Symbola_hint.ttf"),
+    "noto-emoji": "noto-emoji/files/noto-emoji-emoji-400-normal.woff",
+    "symbola": "Symbola_hint.ttf",
 }
-"""Fonts with a drawing of each emoji in one color."""
+"""Fonts with a drawing of each emoji in one color: of the system, or in a folder of icons."""
 TRAIN_SETS = (*_EMOJI_SETS, *_THING_SETS, *_FONTS)
 HELD_OUT_SETS = ("openmoji",)
 SIDE = 128  # pixels of a rendering
@@ -193,10 +194,11 @@ def _renderings(folder: Path, icon_set: str) -> Iterator[tuple[str, np.ndarray[A
     """Phrase and pixels of each icon that a set has of the named things."""
     if icon_set in _FONTS:
         characters = _emoji_characters(folder)
-        font = ImageFont.truetype(folder / _FONTS[icon_set], SIDE)
+        name = _FONTS[icon_set]
+        face = ImageFont.truetype(folder / name, SIDE) if "/" in name else font(name, SIDE)
         for phrase, icons in read_names().items():
             for icon in icons:
-                yield phrase, _glyph(font, characters[icon]) if icon in characters else None
+                yield phrase, _glyph(face, characters[icon]) if icon in characters else None
         return
     data = _read_json(folder / icon_set / "icons.json")
     wanted = _own_names() if icon_set in _THING_SETS else read_names()
@@ -247,11 +249,11 @@ def _named_bodies(data: dict[str, Any], wanted: dict[str, list[str]]) -> list[tu
     return found
 
 
-def _glyph(font: ImageFont.FreeTypeFont, character: str) -> np.ndarray[Any, Any] | None:
+def _glyph(face: ImageFont.FreeTypeFont, character: str) -> np.ndarray[Any, Any] | None:
     """RGBA pixels of a character in black, cut to its ink and set in a square; None if there is no ink."""
-    mask = font.getmask(character, mode="L")
+    mask = face.getmask(character, mode="L")
     box = mask.getbbox()
-    if box is None or bytes(mask) == bytes(font.getmask(_NO_CHARACTER, mode="L")):
+    if box is None or bytes(mask) == bytes(face.getmask(_NO_CHARACTER, mode="L")):
         return None
     ink = Image.frombytes("L", mask.size, bytes(mask)).crop(box)
     alpha = ImageOps.pad(ink, (SIDE, SIDE), color=0)

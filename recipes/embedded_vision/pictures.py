@@ -221,8 +221,8 @@ def _altered(rng: random.Random, icon: Image.Image, difficulty: float, ground: C
     Some of black lines are colored, and some in colors get lines: sets that have both are few. One that is
     all black gets a color that is seen on its ground.
     """
-    if is_black(icon) and rng.random() < _PAINTED:
-        icon = painted(rng, icon)
+    if is_black(icon):
+        icon = painted(rng, icon) if rng.random() < _PAINTED else icon
     elif rng.random() < _OUTLINED:
         icon = outlined(icon)
     if is_black(icon):

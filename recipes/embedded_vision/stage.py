@@ -18,11 +18,12 @@ from embedded_vision.state import embedded_folder
 from embedded_vision.words import word_lists
 
 
-def stage_parser(description: str | None) -> argparse.ArgumentParser:
+def stage_parser(description: str | None, seed: int) -> argparse.ArgumentParser:
     """A parser with the options of every stage; `set_defaults` gives those that depend on the stage.
 
     Args:
         description: Of the stage, for `--help`.
+        seed: Of its pictures, unless another one is asked for.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -33,7 +34,7 @@ def stage_parser(description: str | None) -> argparse.ArgumentParser:
         "--begin-with", type=Path, help="folder of eyes to begin with, with the heads beside this recipe"
     )
     parser.add_argument(
-        "--seed", type=int, help="of the pictures; give another one to weights that saw these"
+        "--seed", type=int, default=seed, help="of the pictures; give another one to weights that saw these"
     )
     parser.add_argument("--minutes", type=float, required=True, help="how long this session may take")
     parser.add_argument("--rows", type=int, help="pictures in a batch, those that are asked about if any are")

@@ -97,19 +97,13 @@ def run(options: argparse.Namespace) -> None:
 
 def main() -> None:
     """Read the command line."""
-    parser = stage_parser(__doc__)
+    parser = stage_parser(__doc__, _TRAINING_SEED)
     parser.add_argument("--signs", type=Path, help="checkpoint of stage 1, whose signs are learned")
     parser.add_argument("--size", choices=SIZES, default="medium", help="of the tower")
     parser.add_argument("--pictures", type=int, default=200_000, help="of all sessions; the schedule's end")
     parser.add_argument("--ramp", type=int, default=40_000, help="pictures until the hardest ones come")
     parser.set_defaults(
-        seed=_TRAINING_SEED,
-        rows=16,
-        learning_rate=2e-3,
-        workers=1,
-        log_every=100,
-        validate_every=500,
-        validation_rows=150,
+        rows=16, learning_rate=2e-3, workers=1, log_every=100, validate_every=500, validation_rows=150
     )
     run(parser.parse_args())
 

@@ -183,26 +183,29 @@ class RealEyes:
         if not file.is_file():
             raise SystemExit(f"There is no {file}; give --eyes a checkpoint of stage 2.")
         self._file = file
-        self._read_at = 0.0
+        self._read()
+
+    def _read(self) -> None:
+        self._written_at = self._file.stat().st_mtime
+        state = read_state(self._file)
+        signs = untrained_signs(embedded_folder(), known_phrases(embedded_folder()))
+        self._eyes, _ = untrained_eyes(state["size"], signs)
+        self._eyes.load_state_dict(state["eyes"])
+        self._eyes.eval()
 
     def __call__(self, batch: SignBatch) -> torch.Tensor:
         """What they say, (B, POSITIONS, embedding size), without gradients."""
-        written_at = self._file.stat().st_mtime
-        if written_at != self._read_at:
-            state = read_state(self._file)
-            signs = untrained_signs(embedded_folder(), known_phrases(embedded_folder()))
-            self._eyes, _ = untrained_eyes(state["size"], signs)
-            self._eyes.load_state_dict(state["eyes"])
-            self._eyes.eval()
-            self._read_at = written_at
+        if self._file.stat().st_mtime != self._written_at:
+            self._read()
         with torch.no_grad():
             return self._eyes(batch.pixels).emitted
 
 
-LookT = Callable[[SignBatch], torch.Tensor]
+Look = Callable[[SignBatch], torch.Tensor]
+"""What eyes say of a batch, (B, POSITIONS, embedding size)."""
 
 
-def losses_of(training: ReaderTraining, look: LookT, batch: SignBatch) -> dict[str, torch.Tensor]:
+def losses_of(training: ReaderTraining, look: Look, batch: SignBatch) -> dict[str, torch.Tensor]:
     """The loss of a batch, and the share of right answers."""
     reading = training.reader.read(look(batch), batch.questions)
     hits = [hit for row in reading.is_right for hit in row]
@@ -223,7 +226,7 @@ def tested_batches(phrases: Phrases, chat: ChatTokens, pictograms: Path, rows: i
     return batches
 
 
-def validate(training: ReaderTraining, look: LookT, tested: dict[str, SignBatch]) -> Row:
+def validate(training: ReaderTraining, look: Look, tested: dict[str, SignBatch]) -> Row:
     """Share of the main questions that greedy decoding would answer exactly."""
     shares = {}
     with torch.no_grad():
@@ -271,13 +274,12 @@ def run(options: argparse.Namespace) -> None:
 
 def main() -> None:
     """Read the command line."""
-    parser = stage_parser(__doc__)
+    parser = stage_parser(__doc__, _TRAINING_SEED)
     parser.add_argument("--eyes", type=Path, help="checkpoint of stage 2: real eyes in place of perfect ones")
     parser.add_argument("--steps", type=int, default=500, help="of all sessions; the schedule's end")
     parser.add_argument("--ramp", type=int, default=150, help="steps until the hardest pictures come")
     parser.add_argument("--questions", type=int, default=1, help="for each picture that is no paragraph")
     parser.set_defaults(
-        seed=_TRAINING_SEED,
         rows=8,
         learning_rate=1e-3,
         workers=0,

@@ -147,7 +147,7 @@ def run(options: argparse.Namespace) -> None:
 
 def main() -> None:
     """Read the command line."""
-    parser = stage_parser(__doc__)
+    parser = stage_parser(__doc__, _TRAINING_SEED)
     parser.add_argument("--eyes", type=Path, help="checkpoint of stage 2; read in the first session")
     parser.add_argument("--reader", type=Path, help="checkpoint of stage 1; read in the first session")
     parser.add_argument("--steps", type=int, default=500, help="of all sessions; the schedule's end")
@@ -155,13 +155,7 @@ def main() -> None:
     parser.add_argument("--direct-rows", type=int, default=24, help="further pictures, looked at only")
     parser.add_argument("--direct-weight", type=float, default=0.3, help="of the losses of the eyes alone")
     parser.set_defaults(
-        seed=_TRAINING_SEED,
-        rows=8,
-        learning_rate=5e-4,
-        workers=0,
-        log_every=10,
-        validate_every=100,
-        validation_rows=48,
+        rows=8, learning_rate=5e-4, workers=0, log_every=10, validate_every=100, validation_rows=48
     )
     run(parser.parse_args())
 

@@ -13,7 +13,6 @@ import pytest
 from PIL import Image, ImageDraw
 
 from embedded_vision import pictograms
-from embedded_vision.fonts import font_paths
 from embedded_vision.grounds import brightness
 from embedded_vision.pictograms import (
     SIDE,
@@ -42,9 +41,8 @@ def write_set(folder: Path, name: str, icons: tuple[str, ...], characters: dict[
 @pytest.fixture
 def rendered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Renderings of few icons in few sets."""
-    font = font_paths()[FONTS[0]]
     monkeypatch.setattr(pictograms, "TRAIN_SETS", ("noto", "mdi", "symbola"))
-    monkeypatch.setattr(pictograms, "_FONTS", {"symbola": font})
+    monkeypatch.setattr(pictograms, "_FONTS", {"symbola": FONTS[0]})
     # The character of the second one stands for an emoji that the font has; it has none of the third.
     emoji = {"1f34e": "red-apple", "41": "banana", "10ffff": "bell", "1f1e6-1f1e8": "key"}
     write_set(tmp_path, "noto", ("red-apple", "banana", "bell"), emoji)
