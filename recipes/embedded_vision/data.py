@@ -112,9 +112,9 @@ def icon_numbers() -> dict[str, int]:
     return {name: number for number, name in enumerate(sorted(read_names()), start=1)}
 
 
-def pixels_of(images: list[Any]) -> torch.Tensor:
-    """uint8 (B, 3, INPUT_SIDE, INPUT_SIDE) of RGB pictures of any size."""
-    small = [image.resize((INPUT_SIDE, INPUT_SIDE), Image.Resampling.BICUBIC) for image in images]
+def pixels_of(images: list[Any], side: int = INPUT_SIDE) -> torch.Tensor:
+    """uint8 (B, 3, side, side) of RGB pictures of any size."""
+    small = [image.resize((side, side), Image.Resampling.BICUBIC) for image in images]
     stacked = torch.from_numpy(np.stack([np.asarray(image) for image in small]))
     return stacked.permute(0, 3, 1, 2).contiguous()
 

@@ -28,42 +28,51 @@ _LOUDNESS = (1.0, 0.7, 0.5, 0.4)
 _NOISE = 0.02
 
 
-def patch_letters(letters: Sequence[Letter]) -> list[list[int]]:
+def patch_letters(letters: Sequence[Letter], across: int = ACROSS) -> list[list[int]]:
     """Which letters stand in each patch, in reading order.
 
+    Args:
+        letters: Of a picture.
+        across: Patches in a row; the recipe's own number unless numbers are compared.
+
     Returns:
-        (POSITIONS, LETTERS_IN_PATCH), 0 for none. Letters outside of the picture and more than fit are left
+        (across², LETTERS_IN_PATCH), 0 for none. Letters outside of the picture and more than fit are left
         out.
 
     Raises:
         ValueError: If one is no printable ASCII; its number would be that of another letter.
     """
-    patches: list[list[int]] = [[] for _ in range(POSITIONS)]
+    side = SIDE / across
+    patches: list[list[int]] = [[] for _ in range(across**2)]
     for letter in letters:
-        column, row = int(letter.x // PATCH), int(letter.y // PATCH)
-        if 0 <= column < ACROSS and 0 <= row < ACROSS:
-            patches[row * ACROSS + column].append(_number(letter))
+        column, row = int(letter.x // side), int(letter.y // side)
+        if 0 <= column < across and 0 <= row < across:
+            patches[row * across + column].append(_number(letter))
     return [(patch + [0] * LETTERS_IN_PATCH)[:LETTERS_IN_PATCH] for patch in patches]
 
 
-def cell_letters(letters: Sequence[Letter]) -> list[int]:
+def cell_letters(letters: Sequence[Letter], across: int = CELLS_ACROSS) -> list[int]:
     """Which letter stands in each cell, the one nearest to its middle if there are several.
 
+    Args:
+        letters: Of a picture.
+        across: Cells in a row; the recipe's own number unless numbers are compared.
+
     Returns:
-        (CELLS_ACROSS²), row by row, 0 for none.
+        (across²), row by row, 0 for none.
 
     Raises:
         ValueError: If one is no printable ASCII.
     """
-    side = SIDE / CELLS_ACROSS
+    side = SIDE / across
     nearest: dict[int, tuple[float, int]] = {}
     for letter in letters:
         column, row = int(letter.x // side), int(letter.y // side)
-        if 0 <= column < CELLS_ACROSS and 0 <= row < CELLS_ACROSS:
-            place = row * CELLS_ACROSS + column
+        if 0 <= column < across and 0 <= row < across:
+            place = row * across + column
             found = (abs(letter.x / side - column - 0.5), _number(letter))
             nearest[place] = min(nearest.get(place, found), found)
-    return [nearest[place][1] if place in nearest else 0 for place in range(CELLS_ACROSS**2)]
+    return [nearest[place][1] if place in nearest else 0 for place in range(across**2)]
 
 
 def _number(letter: Letter) -> int:

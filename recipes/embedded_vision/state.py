@@ -18,7 +18,7 @@ from embedded_vision.targets import Aim
 from embedded_vision.tower import SIZES, Eyes, llava_config
 
 _DECAY = 0.05
-_PROJECTOR_SHARE = 2.0
+_PROJECTOR_SHARE = 1.0
 _FIRST_SCALE = 0.1
 _BETAS = (0.9, 0.98)
 State = dict[str, Any]

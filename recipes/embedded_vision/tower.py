@@ -22,7 +22,7 @@ POSITIONS = (SIDE // PATCH) ** 2
 """Patches of a picture, each of which takes a position in the language model's prompt."""
 INPUT_SIDE = 128
 """Pixels of width and height that the tower sees; pictures are drawn larger and made smaller."""
-_STRIDE = 16
+PATCH_PIXELS = 16
 """Pixels of the tower's input that make a patch: the ResNet halves four times."""
 CELLS_ACROSS = 2 * SIDE // PATCH
 """The second of its three stages sees the picture as so many cells in a row, half as wide as a patch."""
@@ -54,8 +54,17 @@ SIZES = {
 }
 
 
-def llava_config(size: TowerSize, text: LlamaConfig, image_token_id: int) -> LlavaConfig:
-    """Settings of the whole model."""
+def llava_config(
+    size: TowerSize, text: LlamaConfig, image_token_id: int, across: int = INPUT_SIDE // PATCH_PIXELS
+) -> LlavaConfig:
+    """Settings of the whole model.
+
+    Args:
+        size: Of the tower.
+        text: Settings of the language model.
+        image_token_id: Token that stands for a patch.
+        across: Patches in a row; the recipe's own number unless numbers are compared.
+    """
     stages = ResNetConfig(
         embedding_size=size.stem,
         hidden_sizes=list(size.channels),
@@ -66,9 +75,9 @@ def llava_config(size: TowerSize, text: LlamaConfig, image_token_id: int) -> Lla
     vision = DPTConfig(
         is_hybrid=True,
         backbone_config=stages,
-        backbone_featmap_shape=[1, size.channels[-1], INPUT_SIDE // _STRIDE, INPUT_SIDE // _STRIDE],
-        image_size=INPUT_SIDE,
-        patch_size=_STRIDE,
+        backbone_featmap_shape=[1, size.channels[-1], across, across],
+        image_size=across * PATCH_PIXELS,
+        patch_size=PATCH_PIXELS,
         hidden_size=size.width,
         intermediate_size=4 * size.width,
         num_hidden_layers=size.layers,
@@ -79,7 +88,7 @@ def llava_config(size: TowerSize, text: LlamaConfig, image_token_id: int) -> Lla
         vision_config=vision,
         text_config=text,
         image_token_index=image_token_id,
-        image_seq_length=POSITIONS,
+        image_seq_length=across**2,
         vision_feature_layer=FEATURE_LAYER,
         # The class token is left out.
         vision_feature_select_strategy="default",

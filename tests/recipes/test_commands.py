@@ -286,11 +286,13 @@ def test_heads_of_nothing_are_not_kept(tiny: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tower", "optimizer"), [("hybrid", "muon"), ("hybrid", "adamw"), ("patches", "muon")]
+    ("tower", "optimizer", "across"),
+    [("hybrid", "muon", 8), ("hybrid", "adamw", 12), ("patches", "muon", 4)],
 )
 def test_towers_are_compared_on_the_same_pages(
     tower: str,
     optimizer: str,
+    across: int,
     pictograms: Path,
     tiny: str,
     capsys: pytest.CaptureFixture[str],
@@ -299,10 +301,13 @@ def test_towers_are_compared_on_the_same_pages(
     monkeypatch.setattr(shared, "TRAIN_FONTS", FONTS[:1])
     monkeypatch.setattr(try_towers, "_HELD_OUT", 3)
     few = ("--pictures", 4, "--rows", 2, "--workers", 0, "--optimizer", optimizer)
-    command(try_towers, "--pictograms", pictograms, "--tower", tower, "--size", tiny, *few)
+    towers = ("--tower", tower, "--size", tiny, "--across", across)
+    command(try_towers, "--pictograms", pictograms, *towers, *few)
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (found["tower"], found["size"], found["rows"], found["pictures"]) == (tower, "tiny", 2, 4)
     assert 0 <= found["letters_read"] <= 1
+    # Sixteen patches have no room for each letter of a full page.
+    assert found["letters_left_out"] > 0.05 if across == 4 else found["letters_left_out"] < 0.05
     assert found["pictures_per_second"] > 0
 
 

@@ -75,6 +75,14 @@ def test_letters_past_a_patch_s_room_or_outside_of_the_picture_are_left_out() ->
     assert sum(any(patch) for patch in patches) == 1
 
 
+def test_other_numbers_of_patches_share_a_picture_alike() -> None:
+    side = PATCH * ACROSS
+    letters = [Letter("a", 0.3 * side, 0.1 * side), Letter("b", 0.9 * side, 0.9 * side)]
+    assert [at for at, patch in enumerate(patch_letters(letters, 12)) if any(patch)] == [12 + 3, 12 * 10 + 10]
+    assert [at for at, patch in enumerate(patch_letters(letters, 2)) if any(patch)] == [0, 3]
+    assert cell_letters(letters, 2) == [number("a"), 0, 0, number("b")]
+
+
 def test_a_cell_has_the_letter_nearest_to_its_middle() -> None:
     letters = [Letter("a", 1, 1, is_first=True), Letter("b", 7, 11), Letter("c", 12, 23.9)]
     cells = cell_letters([*letters, Letter("o", -1, 5)])
