@@ -15,6 +15,7 @@ from PIL import Image as PILImage
 
 from levelhead.errors import UsageError
 from levelhead.models import Model, Sampling, load_model
+from levelhead.models._vision import VisionModel
 from levelhead.records import Image, Prompt, Reply, Turn
 from tests.models import checkpoints
 
@@ -144,6 +145,29 @@ def test_scores_do_not_depend_on_the_neighbours(model: Model) -> None:
     for a, b in zip(model.score(prompts, answers), alone, strict=True):
         assert a.log_probs == pytest.approx(b.log_probs, abs=5e-3)
         assert a.log_prob == pytest.approx(sum(a.log_probs))
+
+
+def test_continuations_of_one_prompt_are_scored_as_each_alone(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not model.can_score:
+        pytest.skip("this server returns no log-probabilities of given text")
+    pictures = [(picture("red"),), (picture("blue"),)] if model.sees else [(), ()]
+    # Two of one length, which can be read in one batch, one of another, and one with a single continuation.
+    asked = [Prompt.ask("Which color is it?", images=own) for own in pictures]
+    others = [Prompt.ask("And this?", images=pictures[0]), Prompt.ask("Which color is it, if any?")]
+    prompts = [*asked, others[0], *asked, others[0], others[1]]
+    answers = ["red", "It is red.", "a", "blue, as I said", "blue", "another one", "none"]
+    alone = [model.score([prompt], [answer])[0] for prompt, answer in zip(prompts, answers, strict=True)]
+    together = model.score(prompts, answers)
+    # A server without a tokenizer cannot score where a seam falls inside a token, and says so.
+    assert [score.error for score in together] == [score.error for score in alone]
+    assert model.name.startswith("openai:") or not any(score.error for score in together)
+    if isinstance(model, VisionModel):  # rows of one length are read once, not row by row
+        monkeypatch.setattr(VisionModel, "_score_wholes", None)
+        assert model.score([*asked, *asked], answers[:2] * 2)
+    for a, b in zip(together, alone, strict=True):
+        assert a.log_probs == pytest.approx(b.log_probs, abs=5e-3)
 
 
 def test_a_batch_answers_as_one_at_a_time_does(model: Model, together: list[Reply]) -> None:

@@ -210,6 +210,18 @@ def tokens_before(tokenizer: Any, tokens: list[int], text: str) -> int:
     return 0
 
 
+def tokens_after(tokenizer: Any, head: list[int], whole: list[int], continuation: str) -> list[int]:
+    """The tokens of a continuation behind a prompt.
+
+    Where the seam falls inside a token of the whole, the continuation is tokenized by itself, as the model
+    would have to write it.
+    """
+    if whole[: len(head)] == head and len(whole) > len(head):
+        return whole[len(head) :]
+    tokens: list[int] = tokenizer(continuation, add_special_tokens=False)["input_ids"]
+    return tokens
+
+
 def cpu_computes_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 in hardware; else it is much slower than float32."""
     flags = Path("/proc/cpuinfo")

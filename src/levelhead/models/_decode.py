@@ -13,7 +13,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -124,30 +124,55 @@ class Decoder:
         """
         import torch
 
-        flat = [tokens for own in continuations for tokens in own]  # R rows
         with torch.inference_mode():
-            logits, cache, mask = self._prefill(heads)
-            owners = torch.tensor(
-                [head for head, own in enumerate(continuations) for _ in own], device=mask.device
-            )
+            return self._score_after(*self._prefill(heads), continuations)
+
+    def score_encoded(
+        self, inputs: Mapping[str, Any], continuations: Sequence[Sequence[list[int]]]
+    ) -> list[list[list[float]]]:
+        """The same for heads that a processor has encoded, pictures among them.
+
+        Args:
+            inputs: Of H rows of one length, without padding. Families differ in how padding and pictures move
+                positions; where no mask is given, a model finds those of what follows by itself.
+            continuations: For each row as many as for the others, so that what a model keeps of a row beside
+                the cache can be repeated.
+        """
+        import torch
+
+        whole = {name: tensor for name, tensor in inputs.items() if name != "attention_mask"}
+        with torch.inference_mode():
+            output = self._model(**whole, use_cache=True, logits_to_keep=1)
+            return self._score_after(output.logits, getattr(output, self._cache_word), None, continuations)
+
+    def _score_after(
+        self,
+        logits: torch.Tensor,
+        cache: Any,
+        mask: torch.Tensor | None,
+        continuations: Sequence[Sequence[list[int]]],
+    ) -> list[list[list[float]]]:
+        """Score what follows on heads, given as `_prefill` returns them; None stands for no padding."""
+        import torch
+
+        flat = [tokens for own in continuations for tokens in own]  # R rows
+        owners = torch.tensor(
+            [head for head, own in enumerate(continuations) for _ in own], device=logits.device
+        )
+        width = max(len(tokens) for tokens in flat) - 1  # the last token is predicted, never read
+        logits = logits[owners]  # (R, 1, V)
+        if width:
             cache.batch_select_indices(owners)
-            logits, mask = logits[owners], mask[owners]  # (R, 1, V), (R, T)
-            width = max(len(tokens) for tokens in flat) - 1  # the last token is predicted, never read
-            if width:
-                ids = torch.tensor(
-                    [tokens[:-1] + tokens[-1:] * (width + 1 - len(tokens)) for tokens in flat],
-                    device=mask.device,
-                )  # (R, width), padded on the right with what nobody looks at
-                positions = mask.sum(dim=1, keepdim=True) + torch.arange(width, device=mask.device)
-                later = self._model(
-                    input_ids=ids,
-                    attention_mask=torch.cat([mask, torch.ones_like(ids)], dim=1),
-                    position_ids=positions,
-                    **{self._cache_word: cache},
-                    use_cache=True,
-                ).logits  # (R, width, V)
-                logits = torch.cat([logits, later], dim=1)
-            scores = iter([_token_log_probs(row, tokens) for row, tokens in zip(logits, flat, strict=True)])
+            ids = torch.tensor(
+                [tokens[:-1] + tokens[-1:] * (width + 1 - len(tokens)) for tokens in flat],
+                device=logits.device,
+            )  # (R, width), padded on the right with what nobody looks at
+            places = {} if mask is None else _places_after(mask[owners], width)
+            later = self._model(
+                input_ids=ids, **places, **{self._cache_word: cache}, use_cache=True
+            ).logits  # (R, width, V)
+            logits = torch.cat([logits, later], dim=1)
+        scores = iter([_token_log_probs(row, tokens) for row, tokens in zip(logits, flat, strict=True)])
         return [[next(scores) for _ in own] for own in continuations]
 
     def _take(
@@ -223,6 +248,17 @@ class Decoder:
             )
             self._prefix = (prefix, cache)
         return self._prefix[1]
+
+
+def _places_after(mask: torch.Tensor, width: int) -> dict[str, torch.Tensor]:
+    """Attention mask and positions of `width` tokens that follow on padded rows (R, T)."""
+    import torch
+
+    later = mask.new_ones(len(mask), width)
+    return {
+        "attention_mask": torch.cat([mask, later], dim=1),
+        "position_ids": mask.sum(dim=1, keepdim=True) + torch.arange(width, device=mask.device),
+    }
 
 
 def _token_log_probs(logits: torch.Tensor, tokens: list[int]) -> list[float]:

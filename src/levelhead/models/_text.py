@@ -11,6 +11,7 @@ from levelhead.models._checkpoint import (
     cut_at_stop,
     raw_text,
     require_template,
+    tokens_after,
     tokens_before,
 )
 from levelhead.models._decode import Decoder, Emitted
@@ -177,12 +178,7 @@ class TextModel(LocalModel):
         heads = self._token_rows(texts, prompts)
         wholes = self._token_rows([a + b for a, b in zip(texts, continuations, strict=True)], prompts)
         for head, whole, continuation in zip(heads, wholes, continuations, strict=True):
-            # Where the seam falls inside a token of the whole, the continuation is tokenized by itself, as
-            # the model would have to write it.
-            if whole[: len(head)] == head and len(whole) > len(head):
-                yield head, whole[len(head) :]
-            else:
-                yield head, self._tokenizer(continuation, add_special_tokens=False)["input_ids"]
+            yield head, tokens_after(self._tokenizer, head, whole, continuation)
 
     def _stops(self, sampling: Sampling) -> Any:
         if not sampling.stop:

@@ -2,7 +2,7 @@
 
 Families differ in how pictures become tokens and positions, so generation is left to `generate` of
 transformers; log-probabilities are recorded on the way. Rows with and without pictures are never in one
-batch.
+batch. Where several continuations of one prompt are scored, its pictures are read once.
 
 Shapes: B rows, T tokens, V vocabulary.
 """
@@ -19,12 +19,13 @@ from levelhead.models._batching import plan_batches
 from levelhead.models._checkpoint import (
     Checkpoint,
     cut_at_stop,
-    raw_text,
-    require_template,
+    tokens_after,
     tokens_before,
 )
+from levelhead.models._decode import Decoder
 from levelhead.models._local import BATCH_TOKENS, LocalModel
 from levelhead.models._model import Sampling, check_pairs
+from levelhead.models._picture_texts import PictureTexts
 from levelhead.models._recorder import Recorder
 from levelhead.records import Prompt, Reply, Score
 
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
 _BATCH_ROWS = 8
 """Pictures are hundreds of tokens each; past this a CPU gains little and memory grows fast."""
-_TOKENS_OF_A_PICTURE = 576
-"""A guess for planning only: the processors of the families do not tell before they run."""
 
 
 class VisionModel(LocalModel):
@@ -64,12 +63,14 @@ class VisionModel(LocalModel):
         super().__init__(
             checkpoint, tokenizer, batch_rows=_BATCH_ROWS, weights=weights, fingerprint=fingerprint
         )
+        self._texts = PictureTexts(self._processor, checkpoint.name)
+        self._decoder = Decoder(self._model, self._end_ids)
 
     def iter_generate(
         self, prompts: Sequence[Prompt], sampling: Sampling
     ) -> Iterator[list[tuple[int, list[Reply]]]]:
         rows = max(1, self._batch_rows // sampling.n)
-        for batch in self._batches(prompts, self._texts(prompts), rows=rows, room=sampling.max_new_tokens):
+        for batch in self._batches(prompts, self._texts.of(prompts), rows=rows, room=sampling.max_new_tokens):
             if batch.failed:
                 yield [(index, [Reply.failed(why)] * sampling.n) for index, why in batch.failed]
             if batch.indices:
@@ -83,9 +84,9 @@ class VisionModel(LocalModel):
         contrast: Contrast,
     ) -> Iterator[list[tuple[int, list[Reply]]]]:
         both = [*prompts, *blanks]
-        texts, count, room = self._texts(both), len(prompts), sampling.max_new_tokens
+        texts, count, room = self._texts.of(both), len(prompts), sampling.max_new_tokens
         # A pair is two rows of a batch.
-        lengths = [2 * length for length in self._lengths(prompts, texts[:count], room)]
+        lengths = [2 * length for length in self._texts.lengths(prompts, texts[:count], room)]
         rows = max(1, self._batch_rows // 2)
         for places in plan_batches(lengths, max_tokens=BATCH_TOKENS, max_rows=rows):
             batch = self._encode_rows([*places, *(count + place for place in places)], both, texts, room)
@@ -102,14 +103,45 @@ class VisionModel(LocalModel):
         self, prompts: Sequence[Prompt], continuations: Sequence[str]
     ) -> Iterator[list[tuple[int, Score]]]:
         check_pairs(prompts, continuations)
-        heads = self._texts(prompts)
-        wholes = [head + continuation for head, continuation in zip(heads, continuations, strict=True)]
-        for batch in self._batches(prompts, wholes, rows=self._batch_rows, room=0):
-            if batch.failed:
-                yield [(index, Score((), why)) for index, why in batch.failed]
-            if batch.indices:
-                scores = self._score(batch, [heads[index] for index in batch.indices])
-                yield list(zip(batch.indices, scores, strict=True))
+        heads = self._texts.of(prompts)
+        for groups in self._planned_scores(prompts, heads, continuations):
+            scored = self._score_shared(groups, prompts, heads, continuations) if len(groups[0]) > 1 else None
+            indices = [index for group in groups for index in group]
+            yield scored or self._score_wholes(indices, prompts, heads, continuations)
+
+    def _score_shared(
+        self,
+        groups: list[list[int]],
+        prompts: Sequence[Prompt],
+        heads: Sequence[str],
+        continuations: Sequence[str],
+    ) -> list[tuple[int, Score]] | None:
+        """Score the continuations of prompts that are read once each; None if that cannot be done."""
+        own = {
+            group[0]: [self._tokens_after(heads[index], continuations[index]) for index in group]
+            for group in groups
+        }
+        room = max(len(tokens) for several in own.values() for tokens in several)
+        batch = self._encode_rows(list(own), prompts, heads, room)
+        members = {group[0]: group for group in groups}
+        scores = [(index, Score((), why)) for first, why in batch.failed for index in members[first]]
+        if not batch.indices:
+            return scores
+        if not _can_be_shared(batch.inputs):
+            return None
+        log_probs = self._decoder.score_encoded(batch.inputs, [own[first] for first in batch.indices])
+        return scores + [
+            (index, Score(tuple(one)))
+            for first, several in zip(batch.indices, log_probs, strict=True)
+            for index, one in zip(members[first], several, strict=True)
+        ]
+
+    def _tokens_after(self, head: str, continuation: str) -> list[int]:
+        whole, before = (
+            self._tokenizer(text, add_special_tokens=False)["input_ids"]
+            for text in (head + continuation, head)
+        )
+        return tokens_after(self._tokenizer, before, whole, continuation)
 
     def _batches(
         self, prompts: Sequence[Prompt], texts: Sequence[str], *, rows: int, room: int
@@ -127,29 +159,49 @@ class VisionModel(LocalModel):
 
     def plan_generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[list[int]]:
         rows = max(1, self._batch_rows // sampling.n)
-        yield from self._planned(prompts, self._texts(prompts), rows=rows, room=sampling.max_new_tokens)
+        yield from self._planned(prompts, self._texts.of(prompts), rows=rows, room=sampling.max_new_tokens)
 
     def plan_score(self, prompts: Sequence[Prompt], continuations: Sequence[str]) -> Iterator[list[int]]:
-        wholes = [head + own for head, own in zip(self._texts(prompts), continuations, strict=True)]
-        yield from self._planned(prompts, wholes, rows=self._batch_rows, room=0)
+        for groups in self._planned_scores(prompts, self._texts.of(prompts), continuations):
+            yield sorted(index for group in groups for index in group)
+
+    def _planned_scores(
+        self, prompts: Sequence[Prompt], heads: Sequence[str], continuations: Sequence[str]
+    ) -> Iterator[list[list[int]]]:
+        """Batches of groups; a group is the places of one prompt, which is read once for all of them.
+
+        Groups of a batch have one size and, if that is more than one, the same length as far as can be told.
+        """
+        places: dict[Prompt, list[int]] = {}
+        for index, prompt in enumerate(prompts):
+            places.setdefault(prompt, []).append(index)
+        groups = list(places.values())
+        wholes = [
+            heads[group[0]] + max((continuations[index] for index in group), key=len) for group in groups
+        ]
+        asked = [prompts[group[0]] for group in groups]
+        lengths = self._texts.lengths(asked, [heads[group[0]] for group in groups], 0)
+        alike: dict[tuple[bool, int, int], list[int]] = {}
+        for place, group in enumerate(groups):
+            length = lengths[place] if len(group) > 1 else 0
+            alike.setdefault((bool(asked[place].images), len(group), length), []).append(place)
+        costs = self._texts.lengths(asked, wholes, 0)
+        for (_, size, _), own in sorted(alike.items(), reverse=True):
+            rows = max(1, self._batch_rows // size)
+            sizes = [size * costs[place] for place in own]
+            for batch in plan_batches(sizes, max_tokens=BATCH_TOKENS, max_rows=rows):
+                yield [groups[own[place]] for place in batch]
 
     def _planned(
         self, prompts: Sequence[Prompt], texts: Sequence[str], *, rows: int, room: int
     ) -> Iterator[list[int]]:
         """The places of each batch, rows with pictures apart from those without."""
-        lengths = self._lengths(prompts, texts, room)
+        lengths = self._texts.lengths(prompts, texts, room)
         for with_pictures in (True, False):
             group = [index for index, prompt in enumerate(prompts) if bool(prompt.images) == with_pictures]
             group_lengths = [lengths[index] for index in group]
             for places in plan_batches(group_lengths, max_tokens=BATCH_TOKENS, max_rows=rows):
                 yield [group[place] for place in places]
-
-    def _lengths(self, prompts: Sequence[Prompt], texts: Sequence[str], room: int) -> list[int]:
-        """Tokens of each row, as far as can be told before the processor runs."""
-        return [
-            len(self._tokenizer(text)["input_ids"]) + _TOKENS_OF_A_PICTURE * len(prompt.images) + room
-            for text, prompt in zip(texts, prompts, strict=True)
-        ]
 
     def _encode_rows(
         self, indices: list[int], prompts: Sequence[Prompt], texts: Sequence[str], room: int
@@ -164,7 +216,7 @@ class VisionModel(LocalModel):
                 batch.failed.append((index, str(error)))
         if not batch.indices:
             return batch
-        batch.inputs = self._encode([texts[index] for index in batch.indices], batch.pictures)
+        batch.inputs = self._encoded([texts[index] for index in batch.indices], batch.pictures)
         sizes = batch.inputs["attention_mask"].sum(dim=1).tolist()
         long = {
             index: size
@@ -176,60 +228,8 @@ class VisionModel(LocalModel):
             batch.failed += [(index, self._too_long(size, room)) for index, size in long.items()]
         return batch
 
-    def _texts(self, prompts: Sequence[Prompt]) -> list[str]:
-        require_template(self._processor, self.name, prompts)
-        return [
-            self._mark(prompt)
-            if prompt.raw
-            else self._processor.apply_chat_template(
-                self._messages(prompt), tokenize=False, add_generation_prompt=True
-            )
-            for prompt in prompts
-        ]
-
-    def _mark(self, prompt: Prompt) -> str:
-        """A raw prompt, its pictures first."""
-        # Some tokenizers have a beginning but do not write it, and their models were trained without.
-        writes_it = self._tokenizer("")["input_ids"][:1] == [self._tokenizer.bos_token_id]
-        begin = self._tokenizer.bos_token if writes_it else ""
-        return begin + self._image_token * len(prompt.images) + self._harmless(raw_text(prompt))
-
-    @property
-    def _image_token(self) -> str:
-        token: str = self._processor.image_token
-        return token
-
-    def _harmless(self, text: str) -> str:
-        """Break up image markers in a user's words, which would be taken for pictures."""
-        token = self._image_token
-        return text.replace(token, f"{token[0]} {token[1:]}")
-
-    def _messages(self, prompt: Prompt) -> list[dict[str, object]]:
-        first = next(index for index, turn in enumerate(prompt.turns) if turn.role == "user")
-        messages: list[dict[str, object]] = []
-        for index, turn in enumerate(prompt.turns):
-            content: list[dict[str, str]] = [{"type": "image"}] * (
-                len(prompt.images) if index == first else 0
-            )
-            messages.append(
-                {
-                    "role": turn.role,
-                    "content": [*content, {"type": "text", "text": self._harmless(turn.text)}],
-                }
-            )
-        return messages
-
-    def _encode(self, texts: Sequence[str], pictures: Sequence[list[PILImage.Image]]) -> Any:
-        """Tensors of a batch, padded on the left so that all rows end together."""
-        inputs = self._processor(
-            text=list(texts),
-            **({"images": list(pictures)} if any(pictures) else {}),
-            padding=True,
-            padding_side="left",
-            add_special_tokens=False,
-            return_tensors="pt",
-        )
-        return inputs.to(self._model.device, dtype=self._model.dtype)
+    def _encoded(self, texts: Sequence[str], pictures: Sequence[list[PILImage.Image]]) -> Any:
+        return self._texts.encode(texts, pictures).to(self._model.device, dtype=self._model.dtype)
 
     def _generate(
         self, inputs: Any, sampling: Sampling, contrast: Contrast | None = None
@@ -276,11 +276,27 @@ class VisionModel(LocalModel):
         count = len(tokens) if text == whole else tokens_before(self._tokenizer, tokens, text)
         return Reply(text, "stop" if ended or text != whole else "length", tuple(log_probs[:count]))
 
+    def _score_wholes(
+        self,
+        indices: list[int],
+        prompts: Sequence[Prompt],
+        heads: Sequence[str],
+        continuations: Sequence[str],
+    ) -> list[tuple[int, Score]]:
+        """Score continuations in rows of prompt and continuation."""
+        texts = [head + continuation for head, continuation in zip(heads, continuations, strict=True)]
+        batch = self._encode_rows(indices, prompts, texts, room=0)
+        failed = [(index, Score((), why)) for index, why in batch.failed]
+        if not batch.indices:
+            return failed
+        scores = self._score(batch, [heads[index] for index in batch.indices])
+        return failed + list(zip(batch.indices, scores, strict=True))
+
     def _score(self, batch: _Batch, heads: Sequence[str]) -> list[Score]:
         """Score the continuations in a batch of prompts with continuations; `heads` are the prompts alone."""
         import torch
 
-        wholes, prompts = batch.inputs, self._encode(heads, batch.pictures)
+        wholes, prompts = batch.inputs, self._encoded(heads, batch.pictures)
         # How many of the last tokens are the continuation. Templates end in a token of their own, so the seam
         # is clean.
         lengths = (wholes["attention_mask"].sum(dim=1) - prompts["attention_mask"].sum(dim=1)).tolist()
@@ -302,6 +318,15 @@ class _Batch:
     pictures: list[list[PILImage.Image]] = field(default_factory=list)
     inputs: Any = None
     failed: list[tuple[int, str]] = field(default_factory=list)
+
+
+def _can_be_shared(inputs: Any) -> bool:
+    """Whether continuations can be scored behind the cache of some rows.
+
+    They cannot behind padding, nor where text attends to pictures by layers of its own, which take a mask for
+    each token.
+    """
+    return bool(inputs["attention_mask"].all()) and "cross_attention_mask" not in inputs
 
 
 def _batch_seed(input_ids: torch.Tensor, seed: int) -> int:
