@@ -67,6 +67,8 @@ def card(eyes: Path, measured: dict[str, Any]) -> str:
         plain_tokens=plain["tokens"],
         plain_difference=f"{plain['largest_difference']:.1g}",
         one_question=seconds["one_question"],
+        one_read=seconds["one_read"],
+        one_name=seconds["one_name"],
         batched_question=seconds["batched_question"],
         load=seconds["load"],
         threads=measured["threads"],

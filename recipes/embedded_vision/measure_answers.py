@@ -31,10 +31,11 @@ from embedded_vision.words import word_lists
 from levelhead.metrics import proportion
 from levelhead.models import Model, Sampling, load_model
 from levelhead.records import Image, Prompt
+from levelhead.running import choose_style, show_progress
 
 _LONGEST_ANSWER = 64  # tokens; no text of the measured pictures is nearly as long
 _REWORDED_SETS = ("known_words_unseen_fonts", "pictograms_unseen_set", "shapes")
-_TIMED = 20
+_TIMED = 30
 _PLAIN = 100
 
 
@@ -119,14 +120,37 @@ def largest_difference(seeing: Model, blind: Model, questions: Iterable[str]) ->
     return {"largest_difference": max(differences), "tokens": len(differences), "questions": len(prompts)}
 
 
-def seconds_alone(model: Model, questions: Sequence[Question]) -> float:
-    """Median seconds for one picture and one question."""
-    seconds = []
-    for question in questions[:_TIMED]:
+def seconds_alone(model: Model, questions: Sequence[Question]) -> dict[str, float]:
+    """Median seconds on one core for one picture and one question, of all and of each form of question.
+
+    The questions are spread over all measures. What is read off a picture is written letter by letter, so
+    that reading takes longest.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    seconds: dict[str, list[float]] = {}
+    for question in questions[:: max(1, len(questions) // _TIMED)]:
         begin = time.perf_counter()
         model.generate([question.prompt], Sampling(max_new_tokens=_LONGEST_ANSWER))
-        seconds.append(time.perf_counter() - begin)
-    return median(seconds)
+        seconds.setdefault(question.asked.form, []).append(time.perf_counter() - begin)
+    torch.set_num_threads(threads)
+    every = [one for several in seconds.values() for one in several]
+    forms = {form: round(median(several), 3) for form, several in seconds.items()}
+    return {"one_question": round(median(every), 3), **{f"one_{form}": own for form, own in forms.items()}}
+
+
+def replies_to(model: Model, questions: Sequence[Question]) -> list[str]:
+    """The reply to each question."""
+    replies = [""] * len(questions)
+    prompts, sampling = [question.prompt for question in questions], Sampling(max_new_tokens=_LONGEST_ANSWER)
+    with show_progress("questions", total=len(questions), held=0, style=choose_style()) as advance:
+        for batch in model.iter_generate(prompts, sampling):
+            for place, (reply,) in batch:
+                replies[place] = reply.text
+            advance(len(batch))
+    return replies
 
 
 def measured(
@@ -141,11 +165,8 @@ def measured(
     sets = validation_sets(folder, pictograms, rows)
     questions = [question for name, trials in sets.items() for question in questions_of(name, trials)]
     begin = time.perf_counter()
-    replies = model.generate(
-        [question.prompt for question in questions], Sampling(max_new_tokens=_LONGEST_ANSWER)
-    )
+    texts = replies_to(model, questions)
     batch_seconds = time.perf_counter() - begin
-    texts = [reply.text for reply in replies]
     known, _ = word_lists(tokenizer_vocabulary(folder))
     plain = plain_questions(known, tuple(read_names()), _PLAIN)
     blind = load_model("embedded", dtype="float32", threads=threads)
@@ -157,7 +178,7 @@ def measured(
         "without_picture": largest_difference(model, blind, plain),
         "seconds": {
             "load": round(load_seconds, 2),
-            "one_question": round(seconds_alone(model, questions), 3),
+            **seconds_alone(model, questions),
             "batched_question": round(batch_seconds / len(questions), 3),
         },
         "threads": threads,

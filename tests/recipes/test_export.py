@@ -249,7 +249,13 @@ def test_a_card_is_filled_from_its_numbers_and_not_written_without_them(
         "right": dict.fromkeys(MEASURES, share),
         "pictogram_names": 230,
         "without_picture": {"largest_difference": 2e-6, "tokens": 900, "questions": 100},
-        "seconds": {"load": 2.1, "one_question": 0.9, "batched_question": 0.4},
+        "seconds": {
+            "load": 2.1,
+            "one_question": 0.9,
+            "one_read": 1.1,
+            "one_name": 0.7,
+            "batched_question": 0.4,
+        },
         "threads": 1,
     }
     text = card(tmp_path, measured)
