@@ -50,6 +50,7 @@ from embedded_vision.words import word_lists
 OWN_ANSWERS = "own_answers.json"
 _TRAINING_SEED, _VALIDATION_SEED = 3, 40_000
 _WARMUP_STEPS = 20
+_PARAGRAPH_EVERY = 3
 _DRAWS, _UNSURE_PIXELS = 4, 3.0
 _TESTED = {"known_words": "words", "unseen_words": "words", "pictograms": "pictogram", "shapes": "shapes"}
 COLUMNS = ("step", "pictures", "rate", "total", "answer", "right", "pictures_per_second", *_TESTED)
@@ -73,7 +74,7 @@ class SignBatch(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SignBatches(Dataset[SignBatch]):  # type: ignore[misc]
-    """Batch number i: one half paragraphs that are read out, one half pictures of all kinds.
+    """Batch number i: one third paragraphs that are read out, the others pictures of all kinds.
 
     Attributes:
         studio: Draws.
@@ -96,7 +97,7 @@ class SignBatches(Dataset[SignBatch]):  # type: ignore[misc]
         level = min(1.0, step / self.ramp) if self.ramp else 1.0
         for number in range(step * self.rows, (step + 1) * self.rows):
             rng = random.Random(f"{self.studio.seed}/{number}")
-            if number % 2:
+            if number % _PARAGRAPH_EVERY == 0:
                 picture = self.studio.paragraph(number, difficulty=level)
                 asked = self.lessons.reading(picture.facts, rng)
             else:

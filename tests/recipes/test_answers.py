@@ -226,17 +226,17 @@ def test_a_batch_with_questions_follows_from_its_number(
     assert len(here.questions.tokens) == 2
 
 
-def test_half_of_what_perfect_eyes_see_is_paragraphs_to_read(
+def test_a_third_of_what_perfect_eyes_see_is_paragraphs_to_read(
     chat: ChatTokens, phrases: Phrases, studio: Studio, lessons: Lessons
 ) -> None:
-    batches = SignBatches(studio, phrases, chat, lessons, rows=4, ramp=10)
+    batches = SignBatches(studio, phrases, chat, lessons, rows=3, ramp=10)
     first, last = batches[0], batches[20]
     again = next(iter(drawn_ahead(batches, 20, 21, workers=1)))
     assert torch.equal(last.letters, again.letters)
     assert torch.equal(last.phrases, again.phrases)
     assert torch.equal(last.questions.tokens, again.questions.tokens)
     for batch in (first, last):
-        assert batch.questions.segments.amax(dim=1)[1::2].tolist() == [1, 1]
-        assert (batch.letters[1::2] > 0).any(dim=-1).any(dim=-1).all()
+        assert batch.questions.segments[0].amax() == 1
+        assert (batch.letters[0] > 0).any()
     # Paragraphs grow over the ramp.
-    assert (last.letters[1::2] > 0).sum() > 2 * (first.letters[1::2] > 0).sum()
+    assert (last.letters[0] > 0).sum() > 2 * (first.letters[0] > 0).sum()
