@@ -60,7 +60,7 @@ def card(eyes: Path, measured: dict[str, Any]) -> str:
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         weights_millions=_millions(eyes / EYES_FILE),
         adapter_millions=_millions(eyes / PICTURE_ADAPTER / "adapter_model.safetensors"),
-        rows=f"The pictures of the unseen set show {measured['pictogram_names']} of the {len(read_names())} names.",
+        pictogram_names=measured["pictogram_names"],
         table="\n".join(
             ["| what | right | 95% interval | questions |", "|---|---|---|---|", *map(_row, rows)]
         ),
