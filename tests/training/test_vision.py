@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import AutoProcessor
 
 from levelhead.errors import ImageError, UsageError
 from levelhead.models import Model, Sampling, load_model, locate_model
 from levelhead.models._checkpoint import load_weights
+from levelhead.models._picture_texts import PictureTexts
 from levelhead.records import Image, Prompt
 from levelhead.training import Dialogue, loss_spans, merge, tune
 from levelhead.training._loading import encoder_of
@@ -134,14 +136,14 @@ def test_the_words_of_a_user_are_never_taken_for_a_picture(
 
 
 def test_a_model_learns_behind_what_it_is_asked_with(llava_folder: Path, lessons: list[Dialogue]) -> None:
-    model: Any = load_model(f"hf:{llava_folder}", dtype="float32")
+    texts = PictureTexts(AutoProcessor.from_pretrained(llava_folder), "llava")
     encoder = encoder_of(locate_model(f"hf:{llava_folder}"))
     dialogue = lessons[1]
     row = encoder.collate([dialogue])
     for place in (1, 3):
         prompt = Prompt(dialogue.prompt.turns[:place], dialogue.prompt.images)
         pictures = [[image.decode() for image in prompt.images]]
-        asked = model._encode(model._texts([prompt]), pictures)["input_ids"][0].tolist()
+        asked = texts.encode(texts.of([prompt]), pictures)["input_ids"][0].tolist()
         assert row["input_ids"][0, : len(asked)].tolist() == asked
         assert int(row["labels"][0, len(asked)]) != IGNORED
         assert int(row["labels"][0, len(asked) - 1]) == IGNORED
