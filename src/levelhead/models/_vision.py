@@ -171,11 +171,16 @@ class VisionModel(LocalModel):
         """Batches of groups; a group is the places of one prompt, which is read once for all of them.
 
         Groups of a batch have one size and, if that is more than one, the same length as far as can be told.
+        A prompt with more continuations than a batch has rows is in several groups.
         """
         places: dict[Prompt, list[int]] = {}
         for index, prompt in enumerate(prompts):
             places.setdefault(prompt, []).append(index)
-        groups = list(places.values())
+        groups = [
+            own[at : at + self._batch_rows]
+            for own in places.values()
+            for at in range(0, len(own), self._batch_rows)
+        ]
         wholes = [
             heads[group[0]] + max((continuations[index] for index in group), key=len) for group in groups
         ]
