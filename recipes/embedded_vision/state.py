@@ -13,9 +13,9 @@ from embedded_vision.muon import Muon, Optimizers, inner_matrices
 from embedded_vision.pictograms import read_names
 from embedded_vision.reader import Reader
 from embedded_vision.session import SHARE
-from embedded_vision.signs import Signs
+from embedded_vision.signs import ACROSS, Signs
 from embedded_vision.targets import Aim
-from embedded_vision.tower import SIZES, Eyes, llava_config
+from embedded_vision.tower import SIZES, Eyes, llava_config, with_places
 
 _DECAY = 0.05
 _PROJECTOR_SHARE = 1.0
@@ -118,7 +118,7 @@ class EyesTraining:
         """
         if state["size"] != self.size:
             raise ValueError(f"The checkpoint has a tower of size {state['size']}; give it as --size.")
-        self.eyes.load_state_dict(state["eyes"])
+        self.eyes.load_state_dict(with_places(state["eyes"], ACROSS))
         self.aim.load_state_dict(state["aim"])
 
     def resume(self, file: Path) -> None:

@@ -7,10 +7,12 @@ anew for each place in a patch; `try_towers` compares.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 from transformers import DPTConfig, DPTModel, LlamaConfig, LlavaConfig, ResNetConfig
 from transformers.models.llava.modeling_llava import LlavaMultiModalProjector
@@ -28,6 +30,7 @@ CELLS_ACROSS = 2 * SIDE // PATCH
 """The second of its three stages sees the picture as so many cells in a row, half as wide as a patch."""
 FEATURE_LAYER = -1
 """Which hidden states go into the projector; the same in training and in `LlavaForConditionalGeneration`."""
+_PLACES = "vision_tower.embeddings.position_embeddings"
 MEAN, DEVIATION = 0.5, 0.5
 """Channels are scaled to -1..1."""
 
@@ -133,6 +136,23 @@ class Eyes(nn.Module):  # type: ignore[misc]
 def scaled(pixels: torch.Tensor) -> torch.Tensor:
     """Channels from 0..255 to -1..1, laid out as a CPU's convolutions are fastest."""
     return ((pixels.float() / 255 - MEAN) / DEVIATION).contiguous(memory_format=torch.channels_last)
+
+
+def with_places(weights: dict[str, Any], across: int) -> dict[str, Any]:
+    """Weights of eyes, with position embeddings for so many patches in a row: those there were, spread out.
+
+    Args:
+        weights: As `Eyes.state_dict` gives them.
+        across: Patches in a row.
+    """
+    places = weights[_PLACES]
+    first, grid = places[:, :1], places[:, 1:]
+    side = math.isqrt(grid.shape[1])
+    if side == across:
+        return weights
+    map_ = grid.unflatten(1, (side, side)).movedim(-1, 1)
+    spread = F.interpolate(map_, size=(across, across), mode="bicubic", align_corners=False)
+    return weights | {_PLACES: torch.cat([first, spread.flatten(2).transpose(1, 2)], dim=1)}
 
 
 def parameters_of(module: nn.Module) -> int:

@@ -18,7 +18,7 @@ from embedded_vision.pictures import Studio
 from embedded_vision.questions import PLAIN, Asked, Examiner
 from embedded_vision.reader import Reader
 from embedded_vision.session import CHECKPOINT, Training, train_step
-from embedded_vision.signs import Phrases
+from embedded_vision.signs import ACROSS, Phrases
 from embedded_vision.state import (
     OWN_LAYERS,
     EyesTraining,
@@ -199,6 +199,27 @@ def test_the_weights_beside_the_recipe_fit_it(text_folder: Path, phrases: Phrase
     aim.load_state_dict(state["aim"])
     assert {name.rpartition(".lora_")[2] for name in state["adapter"]} == {"A.weight", "B.weight"}
     assert all(name.startswith(OWN_LAYERS) for name in state["adapter"])
+
+
+def test_eyes_of_other_many_patches_are_taken_over_with_their_places_spread_out(workshop: Workshop) -> None:
+    training, donor = workshop.training("eyes"), workshop.training("eyes")
+    state = donor.state()
+    places = "vision_tower.embeddings.position_embeddings"
+    first, width = state["eyes"][places][:, :1], state["eyes"][places].shape[-1]
+    # Of a grid of 4 x 4, each place says its row and its column.
+    grid = torch.cartesian_prod(torch.arange(4.0), torch.arange(4.0))
+    coarse = torch.cat([first, torch.cat([grid, torch.zeros(16, width - 2)], dim=1)[None]], dim=1)
+    training.start_from({**state, "eyes": {**state["eyes"], places: coarse}})
+    taken = training.eyes.state_dict()[places]
+    rows, columns = taken[0, 1:, :2].unflatten(0, (ACROSS, ACROSS)).movedim(-1, 0)
+    assert torch.equal(taken[:, :1], first)
+    assert torch.allclose(rows, rows[:, :1].expand(ACROSS, ACROSS), atol=1e-5)
+    assert torch.allclose(columns, rows.T, atol=1e-5)
+    assert (columns[0].diff() > 0).all()
+    assert columns[0, 0] == pytest.approx(0, abs=0.5)
+    assert columns[0, -1] == pytest.approx(3, abs=0.5)
+    others = {name: one for name, one in state["eyes"].items() if name != places}
+    assert_same({name: training.eyes.state_dict()[name] for name in others}, others)
 
 
 def test_a_checkpoint_is_replaced_only_by_a_whole_one(tmp_path: Path) -> None:
