@@ -45,6 +45,9 @@ def every_turn(pairs: Iterable[Pair]) -> list[Pair]:
 
     Args:
         pairs: Those of HH-RLHF: `context` in the metadata is the dialogue before the question, as text.
+
+    Returns:
+        The pairs; those of earlier turns have their number, from 1, as `turn` in the metadata.
     """
     pairs = list(pairs)
     earlier = [turn for pair in pairs for turn in _earlier_turns(pair)]
@@ -57,6 +60,7 @@ def _earlier_turns(pair: Pair) -> Iterator[Pair]:
     for number, ((asks, question), (replies, answer)) in enumerate(pairwise(turns), start=1):
         if (asks, replies) == ("Human", "Assistant") and question.strip() and answer.strip():
             metadata = {key: value for key, value in pair.metadata.items() if key in ("goal", "source")}
+            metadata["turn"] = number
             yield Pair(f"{pair.id}-{number}", answer.strip(), question.strip(), metadata=metadata)
 
 

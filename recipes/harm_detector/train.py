@@ -87,18 +87,25 @@ def own_answers_command(places: Places, threads: int) -> list[str]:
     return ["python", "-m", "harm_detector.own_answers", "--out", out, "--threads", str(threads)]
 
 
+def asked_command(places: Places, threads: int) -> list[str]:
+    """Have the embedded model answer the questions that open the dialogues without labels."""
+    return [
+        *("python", "-m", "harm_detector.own_answers", "--asked", _unlabelled(places)),
+        *("--out", str(places.rows("asked")), "--threads", str(threads)),
+    ]
+
+
 def write_rows_to_teach(places: Places) -> None:
-    """Write the rows without labels: every turn of their dialogues."""
-    write_pairs(
-        places.rows("to_teach"), every_turn(read_named_pairs(f"{UNLABELLED}:{places.data / UNLABELLED}"))
-    )
+    """Write the rows without labels: every turn of their dialogues, and what the embedded model answered."""
+    rows = [*every_turn(read_named_pairs(_unlabelled(places))), *read_named_pairs(str(places.rows("asked")))]
+    write_pairs(places.rows("to_teach"), rows)
 
 
 def write_preferred_rows(places: Places) -> None:
     """Write the rows without labels with targets from what was preferred."""
     write_pairs(
         places.rows("preferred"),
-        by_preference(read_named_pairs(f"{UNLABELLED}:{places.data / UNLABELLED}")),
+        by_preference(read_named_pairs(_unlabelled(places))),
     )
 
 
@@ -113,6 +120,11 @@ def train_command(places: Places, taught: Sequence[Path], seed: int, threads: in
         *(word for setting in SETTINGS.items() for word in setting),
         *("--seed", str(seed), "--threads", str(threads)),
     ]
+
+
+def _unlabelled(places: Places) -> str:
+    """The rows that have preferences in place of labels."""
+    return f"{UNLABELLED}:{places.data / UNLABELLED}"
 
 
 def _sets(places: Places, at_most: Mapping[str, int]) -> list[str]:
@@ -207,22 +219,26 @@ def main() -> None:
     places = Places(options.data, options.work)
     seed, threads = options.seed, options.threads
     before, taught = [own_answers_command(places, threads)], [*options.taught, places.rows("own_answers")]
+    teaching: list[list[str]] = []
     if options.teacher:
-        before += [teacher_command(places, seed, threads), teach_command(places, threads)]
+        before += [asked_command(places, threads), teacher_command(places, seed, threads)]
+        teaching = [teach_command(places, threads)]
         taught.append(places.rows("taught"))
     elif not options.taught:
         taught.append(places.rows("preferred"))
     train = train_command(places, taught, seed, threads)
     after = [calibrate_command(places), check_command(places), measure_command(places)]
     if options.show:
-        print("\n".join(map(shlex.join, [*before, train, *after])))
+        print("\n".join(map(shlex.join, [*before, *teaching, train, *after])))
         return
     places.work.mkdir(parents=True, exist_ok=True)
+    for command in before:
+        subprocess.run(command, check=True)  # noqa: S603  # one of ours
     if options.teacher:
         write_rows_to_teach(places)
     elif not options.taught:
         write_preferred_rows(places)
-    for command in [*before, train]:
+    for command in [*teaching, train]:
         subprocess.run(command, check=True)  # noqa: S603  # one of ours
     part_held_out(places, unused_answers(places, seed), seed)
     for command in after:

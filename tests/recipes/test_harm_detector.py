@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harm_detector import own_answers, train
-from harm_detector.own_answers import questions, write_own_answers
+from harm_detector.own_answers import opening_questions, questions, write_own_answers
 from harm_detector.preferences import BETTER, DECLINED, WORSE, by_preference
 from harm_detector.sets import AT_MOST, TEACHER_AT_MOST, TESTED_ON, TRAINED_ON, UNLABELLED
 from harm_detector.teach import every_turn, read_scores, taught
@@ -143,11 +143,14 @@ def test_earlier_turns_of_a_dialogue_become_pairs_of_their_own_each_once() -> No
 
 
 def test_the_rows_to_teach_are_those_without_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train, "read_named_pairs", lambda name: [Pair(name, "b")])
+    monkeypatch.setattr(train, "read_named_pairs", lambda name: [Pair(name, f"{name} says")])
     write_rows_to_teach(Places(Path("sets"), tmp_path))
     monkeypatch.undo()
     found = read_named_pairs(str(tmp_path / "to_teach.jsonl"))
-    assert [pair.id for pair in found] == ["hh_rlhf_harmless:sets/hh_rlhf_harmless"]
+    assert [pair.id for pair in found] == [
+        "hh_rlhf_harmless:sets/hh_rlhf_harmless",
+        str(tmp_path / "asked.jsonl"),
+    ]
 
 
 def test_a_worse_answer_that_declines_has_no_target_and_others_have_the_one_of_their_kind() -> None:
@@ -187,11 +190,10 @@ def test_own_answers_are_harmless_rows_that_stay_with_their_question(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     some = questions()[:5]
-    monkeypatch.setattr(own_answers, "questions", lambda: some)
     monkeypatch.setattr(own_answers, "_AT_ONCE", 2)
     model, out = Fluent(), tmp_path / "own.jsonl"
     # Of every two questions the second one gets no usable answer.
-    assert write_own_answers(model, out) == 6
+    assert write_own_answers(model, out, some) == 6
     found = read_named_pairs(str(out))
     assert {pair.label for pair in found} == {False}
     assert {pair.metadata["source"] for pair in found} == {"own-answers"}
@@ -200,5 +202,27 @@ def test_own_answers_are_harmless_rows_that_stay_with_their_question(
     assert len({pair.id for pair in found}) == 6
     # A second call asks only what has no answer yet.
     again = Fluent()
-    write_own_answers(again, out)
+    write_own_answers(again, out, some)
     assert sorted(again.asked) == sorted(2 * [pair.question or "" for pair in (some[1], some[3])])
+
+
+def test_answers_to_questions_of_others_wait_for_a_teacher_and_keep_their_source(tmp_path: Path) -> None:
+    context = "Human: Is tea warm?\n\nAssistant: Mostly."
+    about = {"goal": "tea", "source": UNLABELLED}
+    pairs = [
+        Pair("a", "No.", "And ice?", metadata={**about, "context": context}),
+        Pair("b", "Yes.", "And ice?", metadata={**about, "context": context}),
+        Pair("c", "A drink.", "What is cocoa?", metadata={**about, "context": ""}),
+        Pair("d", "Sweet.", "What is cocoa?", metadata={**about, "context": ""}),
+        Pair("e", "Gas.", "What is air?", metadata={**about, "context": ""}),
+    ]
+    asked = opening_questions(pairs)
+    assert [pair.question for pair in asked] == ["Is tea warm?", "What is cocoa?", "What is air?"]
+    out = tmp_path / "asked.jsonl"
+    assert write_own_answers(Fluent(), out, asked, ["drawn"]) == 2
+    found = read_named_pairs(str(out))
+    assert [(pair.question, pair.answer, pair.label) for pair in found] == [
+        ("Is tea warm?", "Of course: Is tea warm?", None),
+        ("What is air?", "Of course: What is air?", None),
+    ]
+    assert {(pair.metadata["goal"], pair.metadata["source"]) for pair in found} == {("tea", UNLABELLED)}
