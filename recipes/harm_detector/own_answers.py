@@ -29,7 +29,9 @@ _AT_ONCE = 24
 _SAMPLINGS = {
     "greedy": Sampling(max_new_tokens=96),
     "drawn": Sampling(max_new_tokens=96, temperature=0.9, seed=1),
+    "short": Sampling(max_new_tokens=64, temperature=0.9, seed=2),
 }
+_OF_LOOK_ALIKES, _OF_OTHERS = ("greedy", "drawn"), ("short",)
 
 
 def questions() -> list[Pair]:
@@ -54,7 +56,7 @@ def answered(model: Model, asked: Sequence[Pair], draw: str) -> Iterator[Pair]:
         model: Answers.
         asked: Pairs with questions. Answers to look-alikes are harmless and have a source of their own, of
             others nobody said.
-        draw: One of the samplings, `greedy` or `drawn`.
+        draw: Name of a sampling.
     """
     prompts = [Prompt.ask(pair.question or "") for pair in asked]
     for pair, reply in zip(asked, model.generate(prompts, _SAMPLINGS[draw]), strict=True):
@@ -70,7 +72,7 @@ def answered(model: Model, asked: Sequence[Pair], draw: str) -> Iterator[Pair]:
 
 
 def write_own_answers(
-    model: Model, out: Path, asked: Sequence[Pair], draws: Sequence[str] = tuple(_SAMPLINGS)
+    model: Model, out: Path, asked: Sequence[Pair], draws: Sequence[str] = _OF_LOOK_ALIKES
 ) -> int:
     """Ask each question in each way, and keep the answers as they come.
 
@@ -110,9 +112,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    asked, draws = questions(), tuple(_SAMPLINGS)
+    asked, draws = questions(), _OF_LOOK_ALIKES
     if options.asked:
-        asked, draws = opening_questions(read_named_pairs(options.asked)), ("drawn",)
+        asked, draws = opening_questions(read_named_pairs(options.asked)), _OF_OTHERS
     with load_model(options.model, threads=options.threads) as model:
         print(f"{write_own_answers(model, options.out, asked, draws):,} answers: {options.out}")
 

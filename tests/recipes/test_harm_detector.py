@@ -219,7 +219,7 @@ def test_answers_to_questions_of_others_wait_for_a_teacher_and_keep_their_source
     asked = opening_questions(pairs)
     assert [pair.question for pair in asked] == ["Is tea warm?", "What is cocoa?", "What is air?"]
     out = tmp_path / "asked.jsonl"
-    assert write_own_answers(Fluent(), out, asked, ["drawn"]) == 2
+    assert write_own_answers(Fluent(), out, asked, ["short"]) == 2
     found = read_named_pairs(str(out))
     assert [(pair.question, pair.answer, pair.label) for pair in found] == [
         ("Is tea warm?", "Of course: Is tea warm?", None),
