@@ -31,7 +31,8 @@ _SAMPLINGS = {
     "drawn": Sampling(max_new_tokens=96, temperature=0.9, seed=1),
     "short": Sampling(max_new_tokens=64, temperature=0.9, seed=2),
 }
-_OF_LOOK_ALIKES, _OF_OTHERS = ("greedy", "drawn"), ("short",)
+_OF_LOOK_ALIKES: tuple[str, ...] = ("greedy", "drawn")
+_OF_OTHERS: tuple[str, ...] = ("short",)
 
 
 def questions() -> list[Pair]:
