@@ -14,7 +14,8 @@ import pytest
 
 from levelhead.errors import UsageError
 from levelhead.models import Sampling, load_model, locate_model
-from levelhead.models._checkpoint import PICTURE_ADAPTER, load_weights
+from levelhead.models._checkpoint import PICTURE_ADAPTER
+from levelhead.models._weights import load_weights
 from levelhead.records import Image, Prompt
 from levelhead.training import Dialogue, merge, tune
 from levelhead.training._loading import encoder_of

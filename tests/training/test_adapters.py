@@ -13,7 +13,7 @@ import pytest
 
 from levelhead.errors import RunFolderError, UsageError
 from levelhead.models import Sampling, load_model, locate_model
-from levelhead.models._checkpoint import load_weights
+from levelhead.models._weights import load_weights
 from levelhead.records import Prompt
 from levelhead.training import merge, tune
 from tests.models import checkpoints

@@ -12,8 +12,8 @@ from transformers import AutoProcessor
 
 from levelhead.errors import ImageError, UsageError
 from levelhead.models import Model, Sampling, load_model, locate_model
-from levelhead.models._checkpoint import load_weights
 from levelhead.models._picture_texts import PictureTexts
+from levelhead.models._weights import load_weights
 from levelhead.records import Image, Prompt
 from levelhead.training import Dialogue, loss_spans, merge, tune
 from levelhead.training._loading import encoder_of

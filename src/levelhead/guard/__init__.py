@@ -81,7 +81,8 @@ from levelhead.guard.gateway.audit._export import MarksReport, export_marks
 from levelhead.guard.gateway.audit._log import AuditError, AuditLog
 from levelhead.guard.gateway.audit._settings import AuditDatabase, AuditSettings
 from levelhead.guard.gateway.audit._verify import verify_audit_log
-from levelhead.guard.synthesis._export import ExportReport, export_pairs
+from levelhead.guard.synthesis._card import ExportReport
+from levelhead.guard.synthesis._export import export_pairs
 from levelhead.guard.synthesis._replies import Failure
 from levelhead.guard.synthesis._review import (
     REVIEW_FILE,

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from levelhead.errors import UsageError
+from levelhead.models._checkpoint import TUNING_FILE, Checkpoint
 
 if TYPE_CHECKING:
     import torch
-
-    from levelhead.models._checkpoint import Checkpoint
 
 _WEIGHTS, _CONFIG = "adapter_model.safetensors", "adapter_config.json"
 _KEY = re.compile(r"^base_model\.model\.(?P<layer>.+)\.lora_(?P<side>[AB])\.weight$")
@@ -78,8 +77,6 @@ def _read_object(path: Path) -> dict[str, Any]:
 
 def _require_same_base(folder: Path, checkpoint: Checkpoint, *, before: int) -> None:
     """Compare the base, with the adapters before, to the hash that tuning wrote down, if it did."""
-    from levelhead.models._checkpoint import TUNING_FILE
-
     path = folder / TUNING_FILE
     if not path.is_file():
         return

@@ -1,16 +1,15 @@
-"""What text and vision checkpoints share: finding, naming, precision, and the texts that prompts become."""
+"""A transformers checkpoint, of text or of pictures too: finding, naming, precision."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from levelhead.errors import MissingExtraError, UsageError
-from levelhead.records import JSONValue, Prompt
+from levelhead.records import JSONValue
 
 TUNING_FILE = "tuning.json"
 """Stands beside weights that Levelhead tuned, and says how."""
@@ -145,81 +144,6 @@ def locate(
     elif dtype == "auto":
         dtype = "bfloat16" if device == "cuda" or cpu_computes_bfloat16() else "float32"
     return Checkpoint(name, location, config, dtype, device, exact, adapters)
-
-
-def load_weights(checkpoint: Checkpoint) -> Any:
-    """Load the weights, adapters merged, ready for inference."""
-    import transformers
-
-    auto = (
-        transformers.AutoModelForImageTextToText
-        if checkpoint.is_vision
-        else transformers.AutoModelForCausalLM
-    )
-    model = auto.from_pretrained(checkpoint.location, dtype=checkpoint.dtype)
-    if checkpoint.adapters:
-        from levelhead.models._adapter import merge_adapters
-
-        merge_adapters(model, checkpoint)
-    if (folder := checkpoint.picture_adapter()) is not None:
-        from levelhead.models._picture_adapter import attach_picture_adapter
-
-        attach_picture_adapter(model, folder)
-    return model.to(checkpoint.device).eval()
-
-
-def end_token_ids(generation_config: Any, config: Any, tokenizer: Any) -> frozenset[int]:
-    """Token ids that end a turn, from the generation settings, the model settings and the tokenizer."""
-    found: set[int] = set()
-    for value in (
-        generation_config.eos_token_id,
-        config.get_text_config().eos_token_id,
-        tokenizer.eos_token_id,
-    ):
-        found.update(value if isinstance(value, list | tuple) else [] if value is None else [value])
-    return frozenset(found)
-
-
-def raw_text(prompt: Prompt) -> str:
-    """The text of a raw prompt."""
-    return "".join(turn.text for turn in prompt.turns)
-
-
-def require_template(owner: Any, name: str, prompts: Iterable[Prompt]) -> None:
-    """Refuse chat prompts for a tokenizer or processor that has no chat template."""
-    if owner.chat_template is None and any(not prompt.raw for prompt in prompts):
-        raise UsageError(
-            f"The model {name} has no chat template, so it cannot be asked as a chat (it is probably a base "
-            "model). Use an "
-            "instruction-tuned checkpoint, put a chat_template.jinja into its folder, or ask with raw "
-            "prompts."
-        )
-
-
-def cut_at_stop(text: str, stops: tuple[str, ...]) -> str:
-    """The text before the first stop string."""
-    places = [place for stop in stops if (place := text.find(stop)) >= 0]
-    return text[: min(places)] if places else text
-
-
-def tokens_before(tokenizer: Any, tokens: list[int], text: str) -> int:
-    """How many of the tokens it takes to write `text`, a beginning of what they decode to."""
-    for count in range(len(tokens), 0, -1):
-        if len(tokenizer.decode(tokens[: count - 1], skip_special_tokens=True)) < len(text):
-            return count
-    return 0
-
-
-def tokens_after(tokenizer: Any, head: list[int], whole: list[int], continuation: str) -> list[int]:
-    """The tokens of a continuation behind a prompt.
-
-    Where the seam falls inside a token of the whole, the continuation is tokenized by itself, as the model
-    would have to write it.
-    """
-    if whole[: len(head)] == head and len(whole) > len(head):
-        return whole[len(head) :]
-    tokens: list[int] = tokenizer(continuation, add_special_tokens=False)["input_ids"]
-    return tokens
 
 
 def cpu_computes_bfloat16() -> bool:

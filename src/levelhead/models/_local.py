@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from levelhead.models._checkpoint import Checkpoint, end_token_ids, load_weights
+from levelhead.models._checkpoint import Checkpoint
 from levelhead.models._model import Model
+from levelhead.models._texts import end_token_ids
+from levelhead.models._weights import load_weights
 from levelhead.records import JSONValue
 
 BATCH_TOKENS = 16384

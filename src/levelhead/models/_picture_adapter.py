@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from levelhead.errors import UsageError
+from levelhead.models._adapter import read_adapter
 
 if TYPE_CHECKING:
     import torch
@@ -28,8 +29,6 @@ def attach_picture_adapter(model: Any, folder: Path) -> None:
     Raises:
         UsageError: If it cannot be read, is no plain LoRA, or does not fit the model.
     """
-    from levelhead.models._adapter import read_adapter
-
     sight = _Sight(model.config.image_token_id)
     linear = _linear_class()
     for layer, (down, up) in read_adapter(folder).items():

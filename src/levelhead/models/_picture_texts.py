@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from levelhead.models._checkpoint import raw_text, require_template
+from levelhead.models._texts import raw_text, require_template
 from levelhead.records import Prompt
 
 if TYPE_CHECKING:

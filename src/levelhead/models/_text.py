@@ -6,17 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from levelhead.models._batching import plan_batches
-from levelhead.models._checkpoint import (
-    Checkpoint,
-    cut_at_stop,
-    raw_text,
-    require_template,
-    tokens_after,
-    tokens_before,
-)
+from levelhead.models._checkpoint import Checkpoint
 from levelhead.models._decode import Decoder, Emitted
 from levelhead.models._local import BATCH_TOKENS, LocalModel
 from levelhead.models._model import Sampling, check_pairs, check_pictures
+from levelhead.models._texts import cut_at_stop, raw_text, require_template, tokens_after, tokens_before
 from levelhead.records import Prompt, Reply, Score
 
 if TYPE_CHECKING:

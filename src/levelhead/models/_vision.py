@@ -16,17 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from levelhead.errors import ImageError, UsageError
 from levelhead.models._batching import plan_batches
-from levelhead.models._checkpoint import (
-    Checkpoint,
-    cut_at_stop,
-    tokens_after,
-    tokens_before,
-)
+from levelhead.models._checkpoint import Checkpoint
 from levelhead.models._decode import Decoder
 from levelhead.models._local import BATCH_TOKENS, LocalModel
 from levelhead.models._model import Sampling, check_pairs
 from levelhead.models._picture_texts import PictureTexts
 from levelhead.models._recorder import Recorder
+from levelhead.models._texts import cut_at_stop, tokens_after, tokens_before
 from levelhead.records import Prompt, Reply, Score
 
 if TYPE_CHECKING:

@@ -11,8 +11,10 @@ from typing import Any, Literal
 
 from levelhead.errors import MissingExtraError, UsageError
 from levelhead.models import Model, locate_model
-from levelhead.models._checkpoint import Checkpoint, cpu_computes_bfloat16, end_token_ids, load_weights
+from levelhead.models._checkpoint import Checkpoint, cpu_computes_bfloat16
+from levelhead.models._texts import end_token_ids
 from levelhead.models._transformers import open_checkpoint
+from levelhead.models._weights import load_weights
 from levelhead.training._settings import TuningSettings
 from levelhead.training._tokens import Encoder
 

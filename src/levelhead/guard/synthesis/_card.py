@@ -4,14 +4,36 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from levelhead.guard.synthesis._rows import SUITE, SynthesisRow
 from levelhead.running import Run, json_text
 
-if TYPE_CHECKING:
-    from levelhead.guard.synthesis._export import ExportReport
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """What was exported.
+
+    Attributes:
+        pairs: The file of labelled answers, two for each row.
+        rewrites: The file of rewrites, one for each row.
+        card: The file that says where they come from.
+        rows: Rows that were exported.
+        unreviewed: Those among them that nobody decided on.
+        swapped: Those among them whose answers changed places.
+        dropped: Finished rows that a person dropped.
+        undecided: Finished rows that were left out because nobody decided on them.
+    """
+
+    pairs: Path
+    rewrites: Path
+    card: Path
+    rows: int
+    unreviewed: int
+    swapped: int
+    dropped: int
+    undecided: int
 
 
 def data_card(

@@ -7,37 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from levelhead.errors import UsageError
-from levelhead.guard.synthesis._card import data_card
+from levelhead.guard.synthesis._card import ExportReport, data_card
 from levelhead.guard.synthesis._review import Decision, Review, read_review
 from levelhead.guard.synthesis._rows import SynthesisRow, read_rows
 from levelhead.running import json_text, write_text, write_whole
 
 SOURCE = "synthesis"
-
-
-@dataclass(frozen=True, slots=True)
-class ExportReport:
-    """What was exported.
-
-    Attributes:
-        pairs: The file of labelled answers, two for each row.
-        rewrites: The file of rewrites, one for each row.
-        card: The file that says where they come from.
-        rows: Rows that were exported.
-        unreviewed: Those among them that nobody decided on.
-        swapped: Those among them whose answers changed places.
-        dropped: Finished rows that a person dropped.
-        undecided: Finished rows that were left out because nobody decided on them.
-    """
-
-    pairs: Path
-    rewrites: Path
-    card: Path
-    rows: int
-    unreviewed: int
-    swapped: int
-    dropped: int
-    undecided: int
 
 
 @dataclass(frozen=True, slots=True)
