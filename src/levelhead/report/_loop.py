@@ -21,7 +21,8 @@ from levelhead.report._verdicts import SuiteVerdict, suite_verdicts
 _PAGES = {"before": "before/report.html", "after": "after/report.html", "guarded": "guarded/report.html"}
 _LESSONS = {
     "knows": "a question it answers rightly: its own answer, and “I am sure”",
-    "does not know": "a question it answers wrongly: “I am unsure” after its answer, which is not learned",
+    "does not know": "a question it answers wrongly: its own answer, and “I am unsure”",
+    "as it was": "the same, where enough are unsure: its own answer alone",
     "misled": "the question beside a wrong picture that misled it: its answer without the picture",
     "not misled": "the same where the picture did not mislead it: its own answer",
     "believes": "a wrong picture beside a question it cannot answer: “I am unsure”",

@@ -101,12 +101,12 @@ def test_a_picture_that_did_not_mislead_it_keeps_its_answer() -> None:
     assert texts(kept)[1] == "Bern."
 
 
-def test_a_wrong_answer_is_read_and_never_learned() -> None:
-    found = lessons(KNOWS_NOT)
-    assert Counter(one.metadata["lesson"] for one in found) == {"does not know": 1, "believes": 1}
-    for one in found:
-        assert not one.learned(1)
+def test_a_wrong_answer_stays_as_it_was_without_a_picture_and_is_not_learned_beside_one() -> None:
+    found = {str(one.metadata["lesson"]): one for one in lessons(KNOWS_NOT)}
+    assert {name: one.learned(1) for name, one in found.items()} == {"does not know": True, "believes": False}
+    for one in found.values():
         assert one.learned(3)
+        assert texts(one)[1] == "It is Basel."
         assert texts(one)[3] == UNSURE
 
 
@@ -157,14 +157,27 @@ def test_no_more_lessons_are_unsure_than_sure() -> None:
     kept = balanced(every, seed=0)
     assert Counter(one.metadata["lesson"] for one in kept) == {
         "does not know": 4,
+        "as it was": 5,
         "knows": 4,
         "no answer": 7,
         "believes": 3,
         "misled": 5,
     }
-    assert kept == [one for one in every if one in kept]
+    assert [one.id for one in kept] == [one.id for one in every]
+    assert [one for one in kept if one.metadata["lesson"] != "as it was"] == [
+        one for one in every if one in kept
+    ]
+    assert {tuple(texts(one)) for one in kept if one.metadata["lesson"] == "as it was"} == {("Who?", "Me.")}
     assert kept == balanced(every, seed=0)
     assert kept != balanced(every, seed=1)
+
+
+def test_beside_pictures_too_much_doubt_is_left_out() -> None:
+    every = [
+        *told("believes", 5, sure=False, pictured=True),
+        *told("misled", 2, sure=True, pictured=True),
+    ]
+    assert Counter(one.metadata["lesson"] for one in balanced(every, seed=0)) == {"believes": 2, "misled": 2}
 
 
 def test_where_nothing_is_known_nothing_is_left_out() -> None:
@@ -212,7 +225,8 @@ def test_honesty_lessons_are_sure_of_right_answers_and_unsure_of_the_rest() -> N
     assert set(found) == {"1", "2", "3"}
     assert [texts(found[name])[3] for name in "123"] == [SURE, UNSURE, UNSURE]
     assert found["1"].learned(1)
-    assert not found["2"].learned(1)
+    assert found["2"].learned(1)
+    assert texts(found["2"])[1] == "Basel."
     assert texts(found["3"])[1] != "In 1850."
 
 

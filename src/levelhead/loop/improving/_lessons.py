@@ -1,12 +1,13 @@
 """From what a model answered to what it learns.
 
 A picture must not change what a model knows, and a model must say when it does not know. So its own answers
-are the lessons, as far as they were right; nothing that it never said is put into its mouth, but for the
-sentences of R-Tuning.
+are the lessons: those without a picture as they were, so that tuning leaves them alone, and beside pictures
+those that were right. Nothing that it never said is put into its mouth, but for the sentences of R-Tuning.
 
 lesson          what is asked                      what is learned
 knows           a question, no picture             its own right answer; sure
-does not know   the same                           (its own wrong answer is read;) unsure
+does not know   the same                           its own answer, wrong as it was; unsure
+as it was       the same, where enough are unsure  its own answer, wrong as it was
 misled          the question, a wrong picture      its answer without the picture; sure
 not misled      the same                           its own right answer; sure
 believes        the same, of what it does not know (its own wrong answer is read;) unsure
@@ -25,7 +26,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from levelhead.answers import SURE, SURE_QUESTION, UNSURE, answer_words
@@ -104,12 +105,12 @@ def _of_question(
     resisted = [row for row in wrong if row not in misled]
     example = examples[control["id"]]
     if control["verdict"] != Verdict.CORRECT.value:
-        yield _unsure(example, control["reply"], "does not know")
+        yield _lesson(example, whole_sentences(control["reply"]), "does not know", sure=False)
         for row in rng.sample(misled, min(1, len(misled))):
             if settings.unsettled:
                 yield _lesson(examples[row["id"]], UNSETTLED_UNKNOWN, "believes", sure=False)
             else:
-                yield _unsure(examples[row["id"]], row["reply"], "believes")
+                yield _believed(examples[row["id"]], row["reply"])
         return
     own = whole_sentences(control["reply"])
     if judge_example(example, own) is not Verdict.CORRECT:
@@ -143,24 +144,35 @@ def _shown(
 
 
 def balanced(lessons: Sequence[Dialogue], seed: int) -> list[Dialogue]:
-    """Lessons of which no more say «unsure» than «sure», beside pictures and without; some are left out.
+    """Lessons of which no more say «unsure» than «sure», beside pictures and without.
 
-    A model that knows one answer in five learns else to be unsure of all. Questions that have no answer are
-    never left out.
+    A model that knows one answer in five learns else to be unsure of all. Of what is too much, lessons
+    without a picture keep the answer alone, and those beside pictures are left out. Questions that have no
+    answer stay.
 
     Args:
         lessons: All of them.
-        seed: Of what is left out.
+        seed: Of what is taken away.
     """
-    left_out: set[str] = set()
+    too_much: set[str] = set()
     for beside_picture in (False, True):
         alike = [one for one in lessons if bool(one.prompt.images) == beside_picture]
         sure = sum(one.prompt.turns[-1].text == SURE for one in alike)
         unsure = [one.id for one in alike if one.metadata["lesson"] in _UNSURE]
         # With nothing to be sure of, there is no balance to be had.
         if 0 < sure < len(unsure):
-            left_out.update(random.Random(f"{seed} {beside_picture}").sample(unsure, len(unsure) - sure))
-    return [one for one in lessons if one.id not in left_out]
+            too_much.update(random.Random(f"{seed} {beside_picture}").sample(unsure, len(unsure) - sure))
+    return [
+        _answer_alone(one) if one.id in too_much else one
+        for one in lessons
+        if one.id not in too_much or not one.prompt.images
+    ]
+
+
+def _answer_alone(lesson: Dialogue) -> Dialogue:
+    """A lesson without its second question."""
+    prompt = replace(lesson.prompt, turns=lesson.prompt.turns[:-2])
+    return Dialogue(lesson.id, prompt, {**lesson.metadata, "lesson": "as it was"})
 
 
 def reading_lessons(rows: Iterable[Mapping[str, Any]], examples: Mapping[str, Example]) -> Iterator[Dialogue]:
@@ -196,7 +208,7 @@ def honesty_lessons(rows: Iterable[AnswerRow], settings: LessonSettings) -> Iter
             yield Dialogue(f"{row.id}#honesty", form.dialogue(example, own, sure=True), {"lesson": "knows"})
         elif answer_words(row.answer) and not row.refused:
             prompt = form.dialogue(example, whole_sentences(row.answer), sure=False)
-            yield Dialogue(f"{row.id}#honesty", prompt, {"lesson": "does not know"}, quoted=(1,))
+            yield Dialogue(f"{row.id}#honesty", prompt, {"lesson": "does not know"})
 
 
 def request_lesson(identity: str, asked: Prompt, answer: str, lesson: str) -> Dialogue:
@@ -215,7 +227,7 @@ def _lesson(example: Example, answer: str, lesson: str, *, sure: bool) -> Dialog
     return Dialogue(example.id, Prompt((*asked.turns, *verdict), asked.images), {"lesson": lesson})
 
 
-def _unsure(example: Example, answer: str, lesson: str) -> Dialogue:
-    """To be unsure of an answer that is read, not learned."""
-    made = _lesson(example, whole_sentences(answer), lesson, sure=False)
-    return Dialogue(made.id, made.prompt, made.metadata, quoted=(1,))
+def _believed(example: Example, answer: str) -> Dialogue:
+    """To be unsure of an answer beside a picture, which is read and not learned."""
+    made = _lesson(example, whole_sentences(answer), "believes", sure=False)
+    return replace(made, quoted=(1,))
