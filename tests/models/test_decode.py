@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from levelhead.models import Sampling
+from levelhead.models import Sampling, _decode
 from levelhead.models._decode import Decoder
 from tests.models import checkpoints
 
@@ -95,14 +95,17 @@ def test_the_prefix_cache_is_not_changed_by_its_use(network: Any) -> None:
 
 
 @pytest.mark.slow
-def test_samples_follow_the_distribution_of_the_network_within_the_nucleus(network: Any) -> None:
+@pytest.mark.parametrize("top_p", [0.7, 1.0])
+def test_samples_follow_the_distribution_of_the_network_within_the_nucleus(
+    network: Any, top_p: float
+) -> None:
     import torch
 
     with torch.inference_mode():
         logits = network(torch.tensor([ROWS[0]])).logits[0, -1]
     warm = (logits / 0.8).softmax(-1)
     ranked, order = warm.sort(descending=True)
-    count = int((ranked.cumsum(0) < 0.7).sum()) + 1
+    count = min(int((ranked.cumsum(0) < top_p).sum()) + 1, len(warm))
     nucleus = {
         int(token): float(share / ranked[:count].sum())
         for token, share in zip(order[:count], ranked, strict=False)
@@ -111,13 +114,33 @@ def test_samples_follow_the_distribution_of_the_network_within_the_nucleus(netwo
         one.tokens[0]
         for seed in range(8)
         for one in Decoder(network, frozenset()).decode(
-            [ROWS[0]], Sampling(max_new_tokens=1, temperature=0.8, top_p=0.7, n=500, seed=seed), never
+            [ROWS[0]], Sampling(max_new_tokens=1, temperature=0.8, top_p=top_p, n=500, seed=seed), never
         )[0]
     )
     assert drawn.keys() <= nucleus.keys()
     for token, share in nucleus.items():
         spread = (share * (1 - share) / 4000) ** 0.5
         assert abs(drawn[token] / 4000 - share) < 4.5 * spread + 1e-9
+
+
+def test_a_nucleus_wider_than_the_tokens_that_are_tried_is_drawn_from_all_the_same(
+    network: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampling = Sampling(max_new_tokens=6, temperature=1.5, top_p=0.95, n=20, seed=3)
+    wanted = Decoder(network, frozenset({2})).decode(ROWS, sampling, never)
+    monkeypatch.setattr(_decode, "_NUCLEUS_TRIED", 2)
+    found = Decoder(network, frozenset({2})).decode(ROWS, sampling, never)
+    assert [[one.tokens for one in own] for own in found] == [[one.tokens for one in own] for own in wanted]
+    assert len({token for own in found for one in own for token in one.tokens}) > 2
+
+
+def test_a_draw_never_falls_on_a_token_without_a_chance() -> None:
+    import torch
+
+    chances = torch.tensor([[0.0, 0.3, 0.0, 0.7, 0.0]]).expand(5, -1)
+    draws = torch.tensor([0.0, 0.29, 0.31, 0.99, 1.0])[:, None]
+    assert _decode._drawn(chances, draws)[:, 0].tolist() == [1, 1, 3, 3, 3]
+    assert _decode._drawn_of_nucleus(chances, draws, 0.6)[:, 0].tolist() == [3] * 5
 
 
 def test_a_sample_does_not_depend_on_its_neighbours(network: Any) -> None:

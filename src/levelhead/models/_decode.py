@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _SHORTEST_SHARED_PREFIX = 8
 """A shorter common beginning is cheaper to compute again than to copy."""
+_NUCLEUS_TRIED = 1024
+"""So many tokens nearly always hold the nucleus."""
 
 
 @dataclass(slots=True)
@@ -288,18 +290,32 @@ def _chooser(
     uniforms = torch.stack([_stream(row, sample, sampling) for row in rows for sample in range(sampling.n)])
 
     def sample(logits: torch.Tensor, alive: list[int], step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        ranked, order = (logits / sampling.temperature).softmax(dim=-1).sort(dim=-1, descending=True)
-        total = ranked.cumsum(dim=-1)
-        # The nucleus is the smallest head whose mass reaches top_p; its mass is what the draw is spread over.
-        mass = total.gather(
-            1, (total < sampling.top_p).sum(dim=-1, keepdim=True).clamp(max=logits.shape[1] - 1)
+        chances = (logits / sampling.temperature).softmax(dim=-1)
+        draw = uniforms[alive, step].to(chances.device)[:, None]
+        tokens = (
+            _drawn(chances, draw) if sampling.top_p == 1 else _drawn_of_nucleus(chances, draw, sampling.top_p)
         )
-        draw = uniforms[alive, step].to(mass.device)[:, None] * mass
-        rank = (total <= draw).sum(dim=-1, keepdim=True).clamp(max=logits.shape[1] - 1)
-        tokens = order.gather(1, rank)
         return tokens[:, 0], logits.log_softmax(dim=-1).gather(1, tokens)[:, 0]
 
     return sample
+
+
+def _drawn(chances: torch.Tensor, draw: torch.Tensor) -> torch.Tensor:
+    """The places (B, 1) that uniform numbers (B, 1) fall on, of chances (B, K) that need not add up to 1."""
+    total = chances.cumsum(dim=-1)
+    # The last place with any chance: rounding must not push a draw behind it.
+    last = (total < total[:, -1:]).sum(dim=-1, keepdim=True)
+    return (total <= draw * total[:, -1:]).sum(dim=-1, keepdim=True).minimum(last)
+
+
+def _drawn_of_nucleus(chances: torch.Tensor, draw: torch.Tensor, top_p: float) -> torch.Tensor:
+    """The same among the fewest tokens whose chances reach `top_p`."""
+    ranked, order = chances.topk(min(_NUCLEUS_TRIED, chances.shape[1]))
+    if bool((ranked.sum(dim=-1) < top_p).any()):
+        # Sorting the whole vocabulary takes as long as the model's step, so it is not done first.
+        ranked, order = chances.sort(dim=-1, descending=True)
+    before = ranked.cumsum(dim=-1) - ranked
+    return order.gather(1, _drawn(ranked * (before < top_p), draw))
 
 
 def _stream(row: Sequence[int], sample: int, sampling: Sampling) -> torch.Tensor:
