@@ -41,6 +41,13 @@ def test_a_difference_shows_its_size_in_points_and_its_interval_with_signs() -> 
     assert Figure(0.01).points == "1 point"
 
 
+def test_an_interval_that_excludes_zero_does_not_seem_to_end_there() -> None:
+    assert Figure(0.05, 0.0029, 0.11, 100).points_interval == "0.3 to 11"
+    assert Figure(-0.05, -0.11, -0.0004, 100).points_interval == "−11 to −0.04"
+    assert Figure(0.05, -0.0029, 0.11, 100).points_interval == "0 to 11"
+    assert Figure(0.05, 0.0, 0.11, 100).points_interval == "0 to 11"
+
+
 @pytest.mark.parametrize("estimate", [None, {}, {"value": None, "n": 0}, {"value": math.nan, "n": 0}])
 def test_what_was_not_measured_has_no_value_and_no_interval(estimate: object) -> None:
     figure = Figure.read({"flip_rate": estimate}, "flip_rate")

@@ -78,10 +78,18 @@ class Figure:
 
     @property
     def points_interval(self) -> str:
-        """The interval of a difference in points, with signs: `29 to 44`; empty if there is none."""
+        """The interval of a difference in points, with signs: `29 to 44`; empty if there is none.
+
+        An end that is rounded to 0 would claim that the interval holds it: `0.3 to 11`.
+        """
         if self.low is None or self.high is None:
             return ""
-        return f"{_signed(str(_whole(self.low)))} to {_signed(str(_whole(self.high)))}"
+        excludes_zero = self.low > 0 or self.high < 0
+        ends = (
+            f"{100 * end:.1g}" if excludes_zero and _whole(end) == 0 else str(_whole(end))
+            for end in (self.low, self.high)
+        )
+        return " to ".join(map(_signed, ends))
 
     @property
     def decimal(self) -> str:
