@@ -19,12 +19,12 @@ from pathlib import Path
 
 from harm_detector.teach import every_turn
 from levelhead.answers import answer_words
-from levelhead.guard import Pair, read_look_alikes, read_named_pairs, write_pairs
+from levelhead.guard import LOOK_ALIKES, Pair, read_look_alikes, read_named_pairs, write_pairs
 from levelhead.models import Model, Sampling, load_model
 from levelhead.records import Prompt
 from levelhead.running import choose_style, show_progress
 
-SOURCE, LOOK_ALIKES = "own-answers", "look-alikes"
+SOURCE = "own-answers"
 _AT_ONCE = 24
 _SAMPLINGS = {
     "greedy": Sampling(max_new_tokens=96),

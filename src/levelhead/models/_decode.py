@@ -312,7 +312,7 @@ def _drawn_of_nucleus(chances: torch.Tensor, draw: torch.Tensor, top_p: float) -
     """The same among the fewest tokens whose chances reach `top_p`."""
     ranked, order = chances.topk(min(_NUCLEUS_TRIED, chances.shape[1]))
     if bool((ranked.sum(dim=-1) < top_p).any()):
-        # Sorting the whole vocabulary takes as long as the model's step, so it is not done first.
+        # Sorting the whole vocabulary costs a good part of the model's step, so it is not done first.
         ranked, order = chances.sort(dim=-1, descending=True)
     before = ranked.cumsum(dim=-1) - ranked
     return order.gather(1, _drawn(ranked * (before < top_p), draw))

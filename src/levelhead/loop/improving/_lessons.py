@@ -1,8 +1,9 @@
 """From what a model answered to what it learns.
 
 A picture must not change what a model knows, and a model must say when it does not know. So its own answers
-are the lessons: those without a picture as they were, so that tuning leaves them alone, and beside pictures
-those that were right. Nothing that it never said is put into its mouth, but for the sentences of R-Tuning.
+are the lessons: those without a picture as they were, so that tuning has no cause to change them, and beside
+pictures those that were right. Nothing that it never said is put into its mouth, but for the sentences of
+R-Tuning.
 
 lesson          what is asked                      what is learned
 knows           a question, no picture             its own right answer; sure
