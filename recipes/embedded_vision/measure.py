@@ -42,13 +42,16 @@ Trial = Picture
 """A picture that is only ever measured."""
 
 
-def validation_sets(checkpoint: Path, pictograms: Path, rows: int) -> dict[str, list[Trial]]:
-    """The fixed sets, `rows` pictures each.
+def validation_sets(
+    checkpoint: Path, pictograms: Path, rows: int, pictogram_rows: int | None = None
+) -> dict[str, list[Trial]]:
+    """The fixed sets. With more rows, a set begins with the same pictures.
 
     Args:
         checkpoint: Folder of the embedded model.
         pictograms: The rendered pictograms.
         rows: Pictures of each set.
+        pictogram_rows: Pictures of the sets of pictograms, whose names are many; `rows` if None.
     """
     known, unseen = word_lists(tokenizer_vocabulary(checkpoint))
     held_out = load_pictograms(pictograms, HELD_OUT_SETS)
@@ -63,7 +66,8 @@ def validation_sets(checkpoint: Path, pictograms: Path, rows: int) -> dict[str, 
     }
     sets = {}
     for name, (studio, kind) in studios.items():
-        sets[name] = [studio.picture(number, kind=kind) for number in range(rows)]
+        count = pictogram_rows if kind == "pictogram" and pictogram_rows else rows
+        sets[name] = [studio.picture(number, kind=kind) for number in range(count)]
     sets["bank"] = bank_trials(rows)
     return sets
 

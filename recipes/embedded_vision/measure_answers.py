@@ -61,15 +61,22 @@ class Question:
         return Prompt.ask(self.asked.question, images=(self.image,))
 
 
-def questions_of(name: str, trials: Sequence[Trial]) -> list[Question]:
-    """The questions of a set, those in unseen wordings included."""
+def questions_of(name: str, trials: Sequence[Trial], rewordings: int | None = None) -> list[Question]:
+    """The questions of a set.
+
+    Args:
+        name: Of the set.
+        trials: Its pictures.
+        rewordings: How many of its first pictures are also asked about in unseen wordings; all if None.
+    """
     questions = []
     for number, trial in enumerate(trials):
+        is_reworded = name in _REWORDED_SETS and (rewordings is None or number < rewordings)
         image = encoded(trial.image)
         cluster = trial.facts.name if isinstance(trial.facts, Thing) else str(number)
         for asked in main_questions(trial.facts):
             questions.append(Question(f"{name}/{asked.form}", asked, image, cluster))
-            if name in _REWORDED_SETS and asked.form in UNSEEN_WORDINGS:
+            if is_reworded and asked.form in UNSEEN_WORDINGS:
                 other = reworded(asked, trial.facts)
                 questions.append(Question(f"{name}/{asked.form}_unseen_wording", other, image, cluster))
     return questions
@@ -154,16 +161,25 @@ def replies_to(model: Model, questions: Sequence[Question]) -> list[str]:
 
 
 def measured(
-    model_name: str, pictograms: Path, rows: int, threads: int
+    model_name: str, pictograms: Path, rows: int, pictogram_rows: int, threads: int
 ) -> tuple[dict[str, Any], list[tuple[Question, str]]]:
-    """All numbers, and every question with its reply."""
+    """All numbers, and every question with its reply.
+
+    Args:
+        model_name: As `load_model` takes it.
+        pictograms: The rendered pictograms.
+        rows: Pictures of each set, and of those that are asked about in unseen wordings.
+        pictogram_rows: Pictures of the sets of pictograms.
+        threads: Of the processor.
+    """
     folder = embedded_folder()
     load_model(model_name, threads=threads).close()  # put together, if it was not yet
     begin = time.perf_counter()
     model = load_model(model_name, dtype="float32", threads=threads)
     load_seconds = time.perf_counter() - begin
-    sets = validation_sets(folder, pictograms, rows)
-    questions = [question for name, trials in sets.items() for question in questions_of(name, trials)]
+    sets = validation_sets(folder, pictograms, rows, pictogram_rows)
+    questions = [question for name, trials in sets.items() for question in questions_of(name, trials, rows)]
+    named = [question for question in questions if question.measure == "pictograms_unseen_set/name"]
     begin = time.perf_counter()
     texts = replies_to(model, questions)
     batch_seconds = time.perf_counter() - begin
@@ -174,7 +190,7 @@ def measured(
         "model": Path(model_name).name,
         "fingerprint": model.fingerprint,
         "right": right_shares(questions, texts),
-        "pictogram_names": len({q.cluster for q in questions if q.measure == "pictograms_unseen_set/name"}),
+        "pictogram_names": len({question.cluster for question in named}),
         "without_picture": largest_difference(model, blind, plain),
         "seconds": {
             "load": round(load_seconds, 2),
@@ -208,13 +224,16 @@ def main() -> None:
     )
     parser.add_argument("--model", required=True, help="as load_model takes it")
     parser.add_argument("--pictograms", type=Path, required=True)
-    parser.add_argument("--rows", type=int, default=400, help="pictures of each set")
+    parser.add_argument("--rows", type=int, default=100, help="pictures of each set")
+    parser.add_argument("--pictogram-rows", type=int, default=500, help="pictures of the sets of pictograms")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the numbers")
     parser.add_argument("--replies", type=Path, help="JSONL file of every question with its reply")
     parser.add_argument("--sheet", type=Path, help="PNG of some pictures with what was said of them")
     arguments = parser.parse_args()
-    numbers, pairs = measured(arguments.model, arguments.pictograms, arguments.rows, arguments.threads)
+    numbers, pairs = measured(
+        arguments.model, arguments.pictograms, arguments.rows, arguments.pictogram_rows, arguments.threads
+    )
     text = json.dumps(numbers, indent=2)
     arguments.out.write_text(text + "\n", encoding="utf-8")
     if arguments.replies:

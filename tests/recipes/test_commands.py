@@ -214,6 +214,17 @@ def test_the_eyes_of_a_checkpoint_are_measured(stages: Stages, capsys: pytest.Ca
     assert "of the bank's answers in the training list" in written
 
 
+def test_sets_of_pictograms_may_be_larger_and_begin_alike(stages: Stages) -> None:
+    folder = state.embedded_folder()
+    few = measure.validation_sets(folder, stages.pictograms, 1)
+    many = measure.validation_sets(folder, stages.pictograms, 1, 3)
+    of_things = [name for name in many if name.startswith("pictograms")]
+    assert {name: len(trials) for name, trials in many.items()} == {
+        name: 3 if name in of_things else 1 for name in SETS
+    }
+    assert all(many[name][0].image.tobytes() == few[name][0].image.tobytes() for name in SETS)
+
+
 def test_what_ships_holds_the_adapter_of_the_last_stage(stages: Stages, tmp_path: Path) -> None:
     from safetensors.torch import load_file
 

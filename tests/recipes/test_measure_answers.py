@@ -55,6 +55,14 @@ def test_some_sets_are_asked_about_in_an_unseen_wording_too() -> None:
     assert shares["known_words_unseen_fonts/read_unseen_wording"]["value"] == 0
 
 
+def test_only_the_first_pictures_are_asked_about_in_an_unseen_wording() -> None:
+    trials = [Trial(WHITE, Thing(name), []) for name in ("a cat", "a dog", "an owl")]
+    questions = questions_of("pictograms_unseen_set", trials, rewordings=1)
+    reworded = [q for q in questions if q.measure == "pictograms_unseen_set/name_unseen_wording"]
+    assert len(questions) == 4
+    assert [question.cluster for question in reworded] == ["a cat"]
+
+
 def test_words_alone_and_letters_of_any_case_are_counted_apart() -> None:
     texts = ("Hello", "two words", "ONE", "Four more words here")
     questions = questions_of("unseen_words", [Trial(WHITE, Writing(text), []) for text in texts])
