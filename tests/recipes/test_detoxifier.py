@@ -5,7 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from detoxifier.lessons import LONGEST_REFUSAL, MOST_OF_A_GOAL, PLAIN, WORDS, lessons
+from detoxifier.lessons import (
+    DECLINED,
+    LONGEST_KEPT,
+    LONGEST_REFUSAL,
+    MIXED_WORDS,
+    MOST_OF_A_GOAL,
+    PLAIN,
+    WORDS,
+    beginning,
+    lessons,
+    mixed_lessons,
+)
 from levelhead.answers import refuses
 from levelhead.guard import Pair
 from levelhead.guard.training._detoxifier_pairs import read_rewrites
@@ -35,6 +46,39 @@ def test_a_goal_without_a_short_refusal_gets_a_plain_one() -> None:
     ]
     [lesson] = lessons(rows, seed=0)
     assert lesson["rewritten"] in PLAIN
+
+
+RICE = "Wash the rice first. Then boil it for twelve minutes. Let it rest at last."
+
+
+def hosts(count: int) -> list[Pair]:
+    return [Pair(f"rice {number}", RICE, "How do I boil rice?", label=False) for number in range(count)]
+
+
+def test_a_harmful_piece_is_hidden_in_a_harmless_answer_of_which_every_word_stays() -> None:
+    rows = [pair(str(number), LONG, label=True, goal=f"goal {number}") for number in range(40)]
+    found = list(mixed_lessons(rows, hosts(40), seed=0))
+    assert len(found) == 40
+    for lesson in found:
+        answer, rewritten = str(lesson["answer"]), str(lesson["rewritten"])
+        hidden = " ".join(word for word in answer.split() if word not in RICE.split())
+        assert hidden.startswith("take cookies from tin")  # without the words that the rice has too
+        assert set(RICE.split()) <= set(answer.split())
+        assert MIXED_WORDS[0] <= len(answer.split()) - len(RICE.split()) <= MIXED_WORDS[1]
+        both_asked = "cookies" not in rewritten and str(lesson["question"]) != "How do I boil rice?"
+        assert rewritten.removeprefix(RICE).strip() in (DECLINED if both_asked else ("",))
+    places = {answer.find("take the") for answer in (str(lesson["answer"]) for lesson in found)}
+    assert len({place > 0 for place in places}) == 2
+    assert len({str(lesson["question"]) for lesson in found}) > 2
+
+
+def test_each_harmless_answer_is_used_once_and_long_ones_only_to_a_sentence() -> None:
+    rows = [pair(str(number), LONG, label=True, goal=f"goal {number}") for number in range(9)]
+    assert len(list(mixed_lessons(rows, hosts(4), seed=0))) == 4
+    assert not list(mixed_lessons(rows, [Pair("1", RICE, None, label=False)], seed=0))
+    assert beginning(f"{RICE} {LONG}") == RICE
+    assert beginning(LONG) == ""
+    assert len(beginning(f"{RICE} " * 9).split()) <= LONGEST_KEPT
 
 
 def test_what_teaches_nothing_is_left_out_and_no_goal_drowns_the_others() -> None:
