@@ -1,6 +1,6 @@
 """Write the folder of eyes that ships, and the whole model if asked.
 
-`python -m embedded_vision.export --checkpoint FILE [--reader FILE] --out DIR [--heads FILE] [--whole DIR]`
+`python -m embedded_vision.export --checkpoint FILE... [--reader FILE] --out DIR [--heads FILE] [--whole DIR]`
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from embedded_vision.state import (
     OWN_LAYERS,
     WHOLE_LAYERS,
     State,
+    averaged,
     embedded_folder,
     read_state,
     untrained_eyes,
@@ -102,7 +103,12 @@ def processor_config() -> dict[str, object]:
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--checkpoint", type=Path, help="without it, an untrained tower")
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        nargs="+",
+        help="of stage 2 or 3; of several the eyes are averaged; without it, an untrained tower",
+    )
     parser.add_argument("--size", choices=SIZES, default="medium", help="of an untrained tower")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--reader", type=Path, help="checkpoint of stage 1, for eyes of stage 2")
@@ -110,7 +116,7 @@ def main() -> None:
     parser.add_argument("--whole", type=Path, help="folder for the assembled model")
     arguments = parser.parse_args()
     text = embedded_folder()
-    state = read_state(arguments.checkpoint) if arguments.checkpoint else {}
+    state = averaged([read_state(file) for file in arguments.checkpoint]) if arguments.checkpoint else {}
     if state and arguments.reader:
         reader = read_state(arguments.reader)
         state["adapter"] = reader["adapter"]

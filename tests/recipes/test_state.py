@@ -24,6 +24,7 @@ from embedded_vision.state import (
     EyesTraining,
     ReaderTraining,
     TogetherTraining,
+    averaged,
     exported_state,
     read_state,
     untrained_eyes,
@@ -228,3 +229,17 @@ def test_a_checkpoint_is_replaced_only_by_a_whole_one(tmp_path: Path) -> None:
     with pytest.raises((AttributeError, pickle.PicklingError)):
         write_state(file, {"step": lambda: 2})  # cannot be written
     assert read_state(file) == {"step": 1}
+
+
+def test_the_mean_of_checkpoints_is_that_of_their_eyes_and_heads() -> None:
+    def state(step: int, weight: float) -> dict[str, Any]:
+        eyes, heads = {"w": torch.tensor([weight, 1.0])}, {"k": torch.tensor(step)}
+        return {"size": "small", "step": step, "eyes": eyes, "aim": heads}
+
+    states = [state(3, 0.0), state(9, 4.0)]
+    mean = averaged(states)
+    assert mean["eyes"]["w"].tolist() == [2.0, 1.0]
+    assert (mean["step"], mean["aim"]["k"].item(), mean["size"]) == (3, 3, "small")
+    assert states[0]["eyes"]["w"].tolist() == [0.0, 1.0]
+    with pytest.raises(ValueError, match=r"size small and large"):
+        averaged([*states, {**states[0], "size": "large"}])
